@@ -1,0 +1,184 @@
+//! What must hold in every run, as functions over its records. Tests call [`check`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::os::fd::RawFd;
+
+use crate::{Direction, Event, PollResult, Record, TaskId};
+
+/// A record that breaks a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The name of the function that holds the rule.
+    pub rule: &'static str,
+    /// The [`Record::seq`] at which it broke.
+    pub seq: usize,
+    /// What is wrong, in a sentence.
+    pub why: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is broken at event {}: {}", self.rule, self.seq, self.why)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+type Rule = fn(&[Record]) -> Result<(), Violation>;
+
+/// Checks every rule of this module.
+///
+/// # Errors
+/// The first violation found.
+pub fn check(records: &[Record]) -> Result<(), Violation> {
+    let rules: [Rule; 5] = [
+        pending_keeps_a_waker,
+        done_is_never_polled,
+        queued_once,
+        parks_only_when_idle,
+        interest_equals_slots,
+    ];
+    rules.iter().try_for_each(|rule| rule(records))
+}
+
+/// A poll that ends pending leaves a waker behind, or was woken while it ran. (Chapter 3.)
+pub fn pending_keeps_a_waker(records: &[Record]) -> Result<(), Violation> {
+    let mut woken = BTreeSet::new();
+    for record in records {
+        match record.event {
+            Event::PollStart { task } => {
+                woken.remove(&task);
+            }
+            Event::Wake { task, .. } => {
+                woken.insert(task);
+            }
+            Event::PollEnd { task, result: PollResult::Pending, wakers: 0 }
+                if !woken.contains(&task) =>
+            {
+                return broken(
+                    "pending_keeps_a_waker",
+                    record,
+                    format!("task {task} returned Pending, and nobody kept its waker"),
+                );
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A task that has ended is not polled again. (Chapter 4, fault S2.)
+pub fn done_is_never_polled(records: &[Record]) -> Result<(), Violation> {
+    let mut over = BTreeSet::new();
+    for record in records {
+        match record.event {
+            Event::PollEnd { task, result: PollResult::Ready | PollResult::Panicked, .. }
+            | Event::TaskDrop { task } => {
+                over.insert(task);
+            }
+            // A number is free again when its executor is gone.
+            Event::Spawn { task } => {
+                over.remove(&task);
+            }
+            Event::PollStart { task } if task != crate::MAIN && over.contains(&task) => {
+                let why = format!("task {task} had ended, and was polled again");
+                return broken("done_is_never_polled", record, why);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A task stands in the run queue at most once. (Chapter 5.)
+pub fn queued_once(records: &[Record]) -> Result<(), Violation> {
+    let mut queued = BTreeSet::new();
+    for record in records {
+        match record.event {
+            Event::Enqueue { task } if !queued.insert(task) => {
+                let why = format!("task {task} was in the queue already");
+                return broken("queued_once", record, why);
+            }
+            Event::PollStart { task } | Event::TaskDrop { task } => {
+                queued.remove(&task);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The thread sleeps without a timeout only when no task is queued. (Chapter 5, fault S1.)
+pub fn parks_only_when_idle(records: &[Record]) -> Result<(), Violation> {
+    let mut queued: BTreeMap<TaskId, usize> = BTreeMap::new();
+    for record in records {
+        match record.event {
+            Event::Enqueue { task } => {
+                queued.insert(task, record.thread);
+            }
+            Event::PollStart { task } | Event::TaskDrop { task } => {
+                queued.remove(&task);
+            }
+            Event::Park { timeout: None } => {
+                if let Some((task, _)) = queued.iter().find(|(_, thread)| **thread == record.thread)
+                {
+                    let why = format!("the thread parks while task {task} waits in the run queue");
+                    return broken("parks_only_when_idle", record, why);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whenever the thread sleeps, the kernel has been asked for just what the reactor keeps wakers for.
+/// (Chapter 6, fault S3.)
+pub fn interest_equals_slots(records: &[Record]) -> Result<(), Violation> {
+    let mut slots: BTreeSet<(RawFd, Direction)> = BTreeSet::new();
+    let mut interest: BTreeMap<RawFd, (bool, bool)> = BTreeMap::new();
+    for record in records {
+        match record.event {
+            Event::FdAdd { fd } => {
+                interest.insert(fd, (false, false));
+            }
+            Event::FdDelete { fd } => {
+                interest.remove(&fd);
+            }
+            Event::Interest { fd, read, write } => {
+                interest.insert(fd, (read, write));
+            }
+            Event::SlotSet { fd, slot } => {
+                slots.insert((fd, slot));
+            }
+            Event::SlotClear { fd, slot } => {
+                slots.remove(&(fd, slot));
+            }
+            // The kernel reported a one-shot registration, which is thereby disarmed.
+            Event::Ready { fd, .. } => {
+                interest.insert(fd, (false, false));
+            }
+            Event::Park { .. } => {
+                for (fd, asked) in &interest {
+                    let kept = (
+                        slots.contains(&(*fd, Direction::Read)),
+                        slots.contains(&(*fd, Direction::Write)),
+                    );
+                    if *asked != kept {
+                        let why = format!(
+                            "fd {fd}: wakers kept (read, write) {kept:?}, asked of the kernel {asked:?}"
+                        );
+                        return broken("interest_equals_slots", record, why);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn broken(rule: &'static str, record: &Record, why: String) -> Result<(), Violation> {
+    Err(Violation { rule, seq: record.seq, why })
+}

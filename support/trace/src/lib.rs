@@ -1,0 +1,43 @@
+//! Typed events of a run: recorded, checked, explained.
+//!
+//! A runtime says what it does with [`emit!`], one call per step. Nothing happens unless the thread
+//! is attached to a [`Recording`]; in a release build the calls are not even compiled in. The
+//! recorded events serve tests (see [`invariants`]), people who look at a hang (see [`explain`]),
+//! and the figures of the book (see [`to_json_lines`]).
+//!
+//! ```
+//! use trace::{Event, Recording, emit};
+//!
+//! let recording = Recording::new();
+//! let attached = recording.attach();
+//! emit!(Event::Spawn { task: 1 });
+//! drop(attached);
+//! emit!(Event::Spawn { task: 2 }); // nobody records this one
+//!
+//! assert_eq!(recording.events(), [Event::Spawn { task: 1 }]);
+//! ```
+
+mod event;
+mod explain;
+pub mod invariants;
+mod json;
+mod recording;
+
+pub use event::{Cause, Direction, Event, Io, MAIN, PollResult, TaskId};
+pub use explain::explain;
+pub use json::to_json_lines;
+pub use recording::{Attached, CauseGuard, Record, Recording, caused_by, record};
+
+/// Whether [`emit!`] does anything: in debug builds only, so that a release build pays nothing.
+pub const ENABLED: bool = cfg!(debug_assertions);
+
+/// Records an [`Event`], if this is a debug build and the thread is attached to a [`Recording`].
+/// The event is not built otherwise.
+#[macro_export]
+macro_rules! emit {
+    ($event:expr) => {
+        if $crate::ENABLED {
+            $crate::record(|| $event);
+        }
+    };
+}

@@ -1,0 +1,186 @@
+//! What is recorded, by whom, and how it is written down.
+
+use std::thread;
+use std::time::Duration;
+
+use trace::{
+    Cause, Direction, Event, Io, MAIN, PollResult, Recording, caused_by, emit, explain,
+    to_json_lines,
+};
+
+#[test]
+fn only_attached_threads_are_recorded() {
+    let recording = Recording::new();
+    emit!(Event::Spawn { task: 1 });
+    let attached = recording.attach();
+    emit!(Event::Spawn { task: 2 });
+    let other = recording.clone();
+    thread::spawn(move || {
+        emit!(Event::Spawn { task: 3 });
+        let _attached = other.attach();
+        emit!(Event::Spawn { task: 4 });
+    })
+    .join()
+    .unwrap();
+    drop(attached);
+    emit!(Event::Spawn { task: 5 });
+
+    let seen: Vec<_> =
+        recording.records().into_iter().map(|record| (record.thread, record.event)).collect();
+    assert_eq!(seen, [(0, Event::Spawn { task: 2 }), (1, Event::Spawn { task: 4 })]);
+}
+
+#[test]
+fn an_inner_recording_gives_way_to_the_outer_one() {
+    let (outer, inner) = (Recording::new(), Recording::new());
+    let _outer = outer.attach();
+    let attached = inner.attach();
+    emit!(Event::Unpark);
+    drop(attached);
+    emit!(Event::Spawn { task: 1 });
+    assert_eq!(inner.events(), [Event::Unpark]);
+    assert_eq!(outer.events(), [Event::Spawn { task: 1 }]);
+}
+
+#[test]
+fn a_wake_gets_the_innermost_cause() {
+    let recording = Recording::new();
+    let _attached = recording.attach();
+    let wake = || emit!(Event::Wake { task: 1, by: Cause::Outside });
+    wake();
+    let task = caused_by(Cause::Task(2));
+    wake();
+    let fd = caused_by(Cause::Fd(7, Direction::Read));
+    wake();
+    drop(fd);
+    wake();
+    drop(task);
+    wake();
+
+    let causes: Vec<_> = recording
+        .events()
+        .into_iter()
+        .map(|event| match event {
+            Event::Wake { by, .. } => by,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let (task, fd) = (Cause::Task(2), Cause::Fd(7, Direction::Read));
+    assert_eq!(causes, [Cause::Outside, task, fd, task, Cause::Outside]);
+}
+
+#[test]
+fn json_lines_name_the_event_and_number_the_descriptors() {
+    let recording = Recording::new();
+    let _attached = recording.attach();
+    emit!(Event::FdAdd { fd: 40 });
+    emit!(Event::FdAdd { fd: 12 });
+    emit!(Event::Try { fd: 40, slot: Direction::Write, result: Io::WouldBlock });
+    emit!(Event::Park { timeout: Some(Duration::from_millis(1500)) });
+    emit!(Event::Wake { task: 3, by: Cause::Fd(12, Direction::Read) });
+    let lines = to_json_lines(&recording.records());
+    assert_eq!(
+        lines.lines().collect::<Vec<_>>(),
+        [
+            r#"{"seq":0,"ev":"fd_add","fd":1}"#,
+            r#"{"seq":1,"ev":"fd_add","fd":2}"#,
+            r#"{"seq":2,"ev":"try","fd":1,"slot":"write","result":"would_block"}"#,
+            r#"{"seq":3,"ev":"park","timeout":{"secs":1,"nanos":500000000}}"#,
+            r#"{"seq":4,"ev":"wake","task":3,"by":"fd2.read"}"#,
+        ]
+    );
+}
+
+#[test]
+fn an_event_is_read_back_as_it_was_written() {
+    for cause in [Cause::Outside, Cause::Task(3), Cause::Fd(7, Direction::Write)] {
+        let event = Event::Wake { task: 1, by: cause };
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+    for nonsense in ["", "fd", "fd7", "fd7.up", "fdx.read", "task", "task-1", "nobody"] {
+        let text = format!(r#"{{"ev":"wake","task":1,"by":"{nonsense}"}}"#);
+        assert!(serde_json::from_str::<Event>(&text).is_err(), "{nonsense}");
+    }
+}
+
+/// What [`explain`] says of a run.
+fn explained(events: &[Event]) -> String {
+    let recording = Recording::new();
+    let _attached = recording.attach();
+    for event in events {
+        emit!(event.clone());
+    }
+    explain(&recording.records(), recording.elapsed())
+}
+
+#[test]
+fn a_forgotten_waker_is_named() {
+    let text = explained(&[
+        Event::Spawn { task: 1 },
+        Event::PollStart { task: 1 },
+        Event::PollEnd { task: 1, result: PollResult::Pending, wakers: 0 },
+        Event::Park { timeout: None },
+    ]);
+    assert!(text.contains("Task 1 has been pending"), "{text}");
+    assert!(text.contains("Nobody holds its waker, so nothing can wake it."), "{text}");
+    assert!(text.contains("parked") && text.contains("no timeout"), "{text}");
+}
+
+#[test]
+fn a_waker_that_was_kept_and_then_dropped_is_missed() {
+    let kept = [
+        Event::PollStart { task: 1 },
+        Event::PollEnd { task: 1, result: PollResult::Pending, wakers: 1 },
+    ];
+    assert!(explained(&kept).contains("1 waker(s) of it are kept somewhere"));
+    let dropped = [&kept[..], &[Event::WakerDrop { task: 1 }]].concat();
+    assert!(explained(&dropped).contains("Nobody holds its waker"));
+}
+
+#[test]
+fn a_queued_a_running_and_a_new_task_are_told_apart() {
+    let text = explained(&[
+        Event::Spawn { task: 1 },
+        Event::PollStart { task: 1 },
+        Event::PollEnd { task: 1, result: PollResult::Pending, wakers: 1 },
+        Event::Enqueue { task: 1 },
+        Event::Spawn { task: 2 },
+        Event::PollStart { task: MAIN },
+    ]);
+    assert!(text.contains("It was woken, and waits in the run queue."), "{text}");
+    assert!(text.contains("Task 2 was spawned and never polled"), "{text}");
+    assert!(text.contains("The main future has been inside one poll"), "{text}");
+    assert!(text.contains("The thread is not parked."), "{text}");
+}
+
+#[test]
+fn finished_tasks_are_not_mentioned() {
+    let text = explained(&[
+        Event::Spawn { task: 1 },
+        Event::PollStart { task: 1 },
+        Event::PollEnd { task: 1, result: PollResult::Ready, wakers: 0 },
+    ]);
+    assert!(!text.contains("Task 1"), "{text}");
+}
+
+#[test]
+fn a_waker_that_the_kernel_was_not_asked_for_is_named() {
+    let fd = 7;
+    let text = explained(&[
+        Event::FdAdd { fd },
+        Event::SlotSet { fd, slot: Direction::Write },
+        Event::Interest { fd, read: false, write: true },
+        Event::SlotSet { fd, slot: Direction::Read },
+        Event::Interest { fd, read: true, write: false },
+        Event::Park { timeout: Some(Duration::from_secs(1)) },
+    ]);
+    assert!(text.contains("fd 7 (read), and the kernel was asked"), "{text}");
+    assert!(text.contains("fd 7 (write), but the kernel was NOT asked"), "{text}");
+    assert!(text.contains("for at most 1s"), "{text}");
+}
+
+#[test]
+fn an_empty_recording_says_so() {
+    assert!(explained(&[]).contains("Nothing was recorded"));
+}

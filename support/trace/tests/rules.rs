@@ -1,0 +1,127 @@
+//! Each rule accepts a run that keeps it, and names the event that breaks it.
+
+use std::time::Duration;
+
+use trace::invariants::{
+    check, done_is_never_polled, interest_equals_slots, parks_only_when_idle,
+    pending_keeps_a_waker, queued_once,
+};
+use trace::{Cause, Direction, Event, MAIN, PollResult, Record};
+
+fn records(events: &[Event]) -> Vec<Record> {
+    let records = events.iter().cloned().enumerate();
+    records.map(|(seq, event)| Record { seq, at: Duration::ZERO, thread: 0, event }).collect()
+}
+
+fn poll(task: u64, result: PollResult, wakers: usize) -> [Event; 2] {
+    [Event::PollStart { task }, Event::PollEnd { task, result, wakers }]
+}
+
+/// The sequence numbers at which `check` and the rule itself find the run broken.
+fn broken_at(
+    rule: fn(&[Record]) -> Result<(), trace::invariants::Violation>,
+    events: &[Event],
+) -> Option<usize> {
+    let records = records(events);
+    let found = rule(&records).err().map(|violation| violation.seq);
+    assert_eq!(check(&records).err().map(|violation| violation.seq), found);
+    found
+}
+
+#[test]
+fn a_pending_task_keeps_a_waker() {
+    let kept = poll(1, PollResult::Pending, 1);
+    assert_eq!(broken_at(pending_keeps_a_waker, &kept), None);
+
+    let forgotten = poll(1, PollResult::Pending, 0);
+    assert_eq!(broken_at(pending_keeps_a_waker, &forgotten), Some(1));
+
+    let woken_meanwhile = [
+        Event::PollStart { task: MAIN },
+        Event::Wake { task: MAIN, by: Cause::Task(MAIN) },
+        Event::PollEnd { task: MAIN, result: PollResult::Pending, wakers: 0 },
+    ];
+    assert_eq!(broken_at(pending_keeps_a_waker, &woken_meanwhile), None);
+
+    let [start, end] = forgotten;
+    let woken_before = [Event::Wake { task: 1, by: Cause::Outside }, start, end];
+    assert_eq!(broken_at(pending_keeps_a_waker, &woken_before), Some(2));
+}
+
+#[test]
+fn a_done_task_is_never_polled() {
+    for result in [PollResult::Ready, PollResult::Panicked] {
+        let events = [poll(1, result, 0), poll(1, PollResult::Ready, 0)].concat();
+        assert_eq!(broken_at(done_is_never_polled, &events), Some(2));
+    }
+    let again = [
+        poll(1, PollResult::Ready, 0).to_vec(),
+        vec![Event::Spawn { task: 1 }],
+        poll(1, PollResult::Ready, 0).to_vec(),
+    ];
+    assert_eq!(broken_at(done_is_never_polled, &again.concat()), None);
+
+    let cancelled = [vec![Event::TaskDrop { task: 1 }], poll(1, PollResult::Ready, 0).to_vec()];
+    assert_eq!(broken_at(done_is_never_polled, &cancelled.concat()), Some(1));
+}
+
+#[test]
+fn a_task_is_queued_once() {
+    let twice = [Event::Enqueue { task: 1 }, Event::Enqueue { task: 1 }];
+    assert_eq!(broken_at(queued_once, &twice), Some(1));
+    let in_turn =
+        [Event::Enqueue { task: 1 }, Event::PollStart { task: 1 }, Event::Enqueue { task: 1 }];
+    assert_eq!(broken_at(queued_once, &in_turn), None);
+}
+
+#[test]
+fn the_thread_parks_only_when_idle() {
+    let park = Event::Park { timeout: None };
+    let busy = [Event::Enqueue { task: 1 }, park.clone()];
+    assert_eq!(broken_at(parks_only_when_idle, &busy), Some(1));
+    let idle = [Event::Enqueue { task: 1 }, Event::PollStart { task: 1 }, park];
+    assert_eq!(broken_at(parks_only_when_idle, &idle), None);
+    let glance = [Event::Enqueue { task: 1 }, Event::Park { timeout: Some(Duration::ZERO) }];
+    assert_eq!(broken_at(parks_only_when_idle, &glance), None);
+
+    let mut elsewhere = records(&busy);
+    elsewhere[1].thread = 1;
+    assert_eq!(parks_only_when_idle(&elsewhere), Ok(()));
+}
+
+#[test]
+fn the_kernel_is_asked_for_what_the_slots_wait_for() {
+    let fd = 7;
+    let add = Event::FdAdd { fd };
+    let reader = Event::SlotSet { fd, slot: Direction::Read };
+    let writer = Event::SlotSet { fd, slot: Direction::Write };
+    let ask = |read, write| Event::Interest { fd, read, write };
+    let park = Event::Park { timeout: Some(Duration::ZERO) };
+
+    let good = [
+        add.clone(),
+        reader.clone(),
+        ask(true, false),
+        writer.clone(),
+        ask(true, true),
+        park.clone(),
+        Event::Ready { fd, read: true, write: false },
+        Event::SlotClear { fd, slot: Direction::Read },
+        ask(false, true),
+        park.clone(),
+        Event::FdDelete { fd },
+        Event::SlotClear { fd, slot: Direction::Write },
+        park.clone(),
+    ];
+    assert_eq!(broken_at(interest_equals_slots, &good), None);
+
+    // Fault S3: the writer's interest took the place of the reader's.
+    let overwritten =
+        [add.clone(), reader.clone(), ask(true, false), writer, ask(false, true), park.clone()];
+    assert_eq!(broken_at(interest_equals_slots, &overwritten), Some(5));
+
+    // A report disarms the registration, and nobody asked again.
+    let disarmed =
+        [add, reader, ask(true, false), Event::Ready { fd, read: false, write: true }, park];
+    assert_eq!(broken_at(interest_equals_slots, &disarmed), Some(4));
+}

@@ -75,19 +75,17 @@ impl<T> Future for Signal<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        // Cloning a waker runs code that we do not know, as dropping and waking one does: none of
+        // the three happens under the lock.
+        let waker = context.waker().clone();
         // Held from the look to the registration, so that no `set` falls between them.
         let mut state = self.0.lock();
-        let kept = match &mut *state {
+        let old = match &mut *state {
             State::Over(value) => return Poll::Ready(value.take()),
-            State::Unset(kept) => kept,
+            State::Unset(kept) => kept.replace(waker),
         };
-        let known = kept.as_ref().is_some_and(|kept| kept.will_wake(context.waker()));
-        if !known {
-            let old = kept.replace(context.waker().clone());
-            // Dropping a waker runs unknown code, too. It may drop our setter.
-            drop(state);
-            drop(old);
-        }
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 }

@@ -387,6 +387,25 @@ pub fn a_future_that_wakes_while_it_is_dropped_does_no_harm<S: Stage>() {
     assert_eq!((early.polls.get(), late.polls.get()), (1, 1));
 }
 
+pub fn a_future_that_wakes_its_own_task_while_it_is_dropped_does_no_harm<S: Stage>() {
+    let stage = S::new();
+    let probe = Probe::default();
+    stage.block_on(async {
+        let inner = probe.clone();
+        S::spawn(async move {
+            let wakes = inner.clone();
+            let _wakes = OnDrop(|| wakes.waker().wake());
+            inner.await;
+        });
+        yield_now().await;
+        probe.done.set(true);
+        probe.waker().wake();
+        yield_now().await;
+        yield_now().await;
+    });
+    assert_eq!(probe.polls.get(), 2);
+}
+
 pub fn a_waker_outlives_the_executor<S: Stage>() {
     let stage = S::new();
     let (probe, main) = (Probe::default(), Probe::default());

@@ -55,6 +55,7 @@ macro_rules! executor_suite {
             nothing_runs_between_two_block_ons,
             dropping_the_executor_drops_the_futures_in_order,
             a_future_that_wakes_while_it_is_dropped_does_no_harm,
+            a_future_that_wakes_its_own_task_while_it_is_dropped_does_no_harm,
             a_waker_outlives_the_executor,
             a_panic_in_a_task_leaves_the_executor_usable,
             a_panic_in_the_main_future_leaves_the_executor_usable,

@@ -92,18 +92,15 @@ pub fn done_is_never_polled(records: &[Record]) -> Result<(), Violation> {
 }
 
 /// A task stands in the run queue at most once. (Chapter 5.)
+///
+/// A task that has ended may be queued by what its own future does while it is dropped. That is
+/// harmless, and no matter for the rules of the queue.
 pub fn queued_once(records: &[Record]) -> Result<(), Violation> {
-    let mut queued = BTreeSet::new();
+    let mut queue = Queue::default();
     for record in records {
-        match record.event {
-            Event::Enqueue { task } if !queued.insert(task) => {
-                let why = format!("task {task} was in the queue already");
-                return broken("queued_once", record, why);
-            }
-            Event::PollStart { task } | Event::TaskDrop { task } => {
-                queued.remove(&task);
-            }
-            _ => {}
+        if let Queued::Again(task) = queue.follow(record) {
+            let why = format!("task {task} was in the queue already");
+            return broken("queued_once", record, why);
         }
     }
     Ok(())
@@ -111,26 +108,57 @@ pub fn queued_once(records: &[Record]) -> Result<(), Violation> {
 
 /// The thread sleeps without a timeout only when no task is queued. (Chapter 5, fault S1.)
 pub fn parks_only_when_idle(records: &[Record]) -> Result<(), Violation> {
-    let mut queued: BTreeMap<TaskId, usize> = BTreeMap::new();
+    let mut queue = Queue::default();
     for record in records {
-        match record.event {
-            Event::Enqueue { task } => {
-                queued.insert(task, record.thread);
-            }
-            Event::PollStart { task } | Event::TaskDrop { task } => {
-                queued.remove(&task);
-            }
-            Event::Park { timeout: None } => {
-                if let Some((task, _)) = queued.iter().find(|(_, thread)| **thread == record.thread)
-                {
-                    let why = format!("the thread parks while task {task} waits in the run queue");
-                    return broken("parks_only_when_idle", record, why);
-                }
-            }
-            _ => {}
+        queue.follow(record);
+        if let Event::Park { timeout: None } = record.event
+            && let Some((task, _)) =
+                queue.queued.iter().find(|(_, thread)| **thread == record.thread)
+        {
+            let why = format!("the thread parks while task {task} waits in the run queue");
+            return broken("parks_only_when_idle", record, why);
         }
     }
     Ok(())
+}
+
+/// The run queues of all threads, as the events tell of them.
+#[derive(Default)]
+struct Queue {
+    /// Which task is queued, and on which thread.
+    queued: BTreeMap<TaskId, usize>,
+    over: BTreeSet<TaskId>,
+}
+
+enum Queued {
+    Again(TaskId),
+    Else,
+}
+
+impl Queue {
+    fn follow(&mut self, record: &Record) -> Queued {
+        match record.event {
+            Event::Enqueue { task } if !self.over.contains(&task) => {
+                if self.queued.insert(task, record.thread).is_some() {
+                    return Queued::Again(task);
+                }
+            }
+            Event::PollStart { task } => {
+                self.queued.remove(&task);
+            }
+            Event::PollEnd { task, result: PollResult::Panicked, .. }
+            | Event::TaskDrop { task } => {
+                self.queued.remove(&task);
+                self.over.insert(task);
+            }
+            // A number is free again when its executor is gone.
+            Event::Spawn { task } => {
+                self.over.remove(&task);
+            }
+            _ => {}
+        }
+        Queued::Else
+    }
 }
 
 /// Whenever the thread sleeps, the kernel has been asked for just what the reactor keeps wakers for.

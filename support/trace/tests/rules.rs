@@ -75,6 +75,27 @@ fn a_task_is_queued_once() {
 }
 
 #[test]
+fn a_task_that_wakes_itself_while_it_is_dropped_breaks_no_rule() {
+    let events = [
+        Event::PollStart { task: 1 },
+        Event::PollEnd { task: 1, result: PollResult::Ready, wakers: 1 },
+        Event::TaskDrop { task: 1 },
+        Event::Enqueue { task: 1 },
+        Event::Enqueue { task: 1 },
+        Event::Park { timeout: None },
+    ];
+    assert_eq!(broken_at(queued_once, &events), None);
+    assert_eq!(broken_at(parks_only_when_idle, &events), None);
+    // The number is a new task's.
+    let again = [
+        &events[..5],
+        &[Event::Spawn { task: 1 }, Event::Enqueue { task: 1 }, Event::Park { timeout: None }],
+    ]
+    .concat();
+    assert_eq!(broken_at(parks_only_when_idle, &again), Some(7));
+}
+
+#[test]
 fn the_thread_parks_only_when_idle() {
     let park = Event::Park { timeout: None };
     let busy = [Event::Enqueue { task: 1 }, park.clone()];

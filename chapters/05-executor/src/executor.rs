@@ -1,0 +1,110 @@
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures::task::{LocalFutureObj, LocalSpawn, SpawnError};
+use trace::{Cause, Event, MAIN, PollResult, emit};
+
+use crate::main_waker::MainWaker;
+use crate::scheduler::Scheduler;
+use crate::{Park, enter};
+
+// ANCHOR: executor
+/// Runs tasks on the thread that calls [`block_on`](Executor::block_on), and sleeps on a [`Park`]
+/// when none can go on.
+///
+/// Dropping the executor drops the futures of all unfinished tasks, in the order of their spawning.
+/// Wakers that are still around then do nothing.
+///
+/// See the section "The end of an executor" of chapter 5.
+pub struct Executor {
+    scheduler: Rc<Scheduler>,
+    park: Box<dyn Park>,
+}
+// ANCHOR_END: executor
+
+impl Executor {
+    /// Makes an executor that sleeps on `park`.
+    pub fn new(park: impl Park + 'static) -> Executor {
+        Executor { scheduler: Rc::default(), park: Box::new(park) }
+    }
+
+    // ANCHOR: block_on
+    /// Runs `future`, and the tasks that are spawned meanwhile, until `future` is done. Returns its
+    /// output.
+    ///
+    /// Tasks that are not done by then stay with the executor, and go on in the next `block_on`.
+    ///
+    /// See the section "The loop" of chapter 5.
+    ///
+    /// # Panics
+    /// - If `future` panics, or a task does. Such a task has ended; the executor can be used again.
+    /// - If an executor runs on this thread already.
+    /// - If the [`Park`] fails.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let spawner: Rc<dyn LocalSpawn> = Rc::new(Spawner(self.scheduler.clone()));
+        let main = MainWaker::new(self.park.unparker());
+        enter(&spawner, || {
+            let mut future = pin!(future);
+            loop {
+                if main.take_woken()
+                    && let Poll::Ready(output) = poll_main(future.as_mut(), &main)
+                {
+                    return output;
+                }
+                while self.scheduler.run_next() {}
+                if !main.is_woken() {
+                    self.sleep();
+                }
+            }
+        })
+    }
+    // ANCHOR_END: block_on
+
+    // ANCHOR: sleep
+    fn sleep(&self) {
+        debug_assert!(self.scheduler.is_idle(), "the thread would sleep while a task is queued");
+        emit!(Event::Park { timeout: None });
+        let parked = self.park.park(None);
+        emit!(Event::Unpark);
+        parked.expect("the executor's park failed");
+    }
+    // ANCHOR_END: sleep
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.scheduler.cancel_all();
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").finish_non_exhaustive()
+    }
+}
+
+// ANCHOR: spawner
+struct Spawner(Rc<Scheduler>);
+
+impl LocalSpawn for Spawner {
+    fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.0.spawn(future);
+        Ok(())
+    }
+}
+// ANCHOR_END: spawner
+
+fn poll_main<F: Future>(future: Pin<&mut F>, main: &Arc<MainWaker>) -> Poll<F::Output> {
+    emit!(Event::PollStart { task: MAIN });
+    let _cause = trace::caused_by(Cause::Task(MAIN));
+    let waker = Waker::from(main.clone());
+    let poll = future.poll(&mut Context::from_waker(&waker));
+    drop(waker);
+    let result = if poll.is_ready() { PollResult::Ready } else { PollResult::Pending };
+    // One reference is the executor's own, and no waker.
+    emit!(Event::PollEnd { task: MAIN, result, wakers: Arc::strong_count(main) - 1 });
+    poll
+}

@@ -98,7 +98,7 @@ pub fn done_is_never_polled(records: &[Record]) -> Result<(), Violation> {
 pub fn queued_once(records: &[Record]) -> Result<(), Violation> {
     let mut queue = Queue::default();
     for record in records {
-        if let Queued::Again(task) = queue.follow(record) {
+        if let Some(task) = queue.follow(record) {
             let why = format!("task {task} was in the queue already");
             return broken("queued_once", record, why);
         }
@@ -130,18 +130,14 @@ struct Queue {
     over: BTreeSet<TaskId>,
 }
 
-enum Queued {
-    Again(TaskId),
-    Else,
-}
-
 impl Queue {
-    fn follow(&mut self, record: &Record) -> Queued {
+    /// Takes in a record. Returns the task that it queues although it is queued already.
+    fn follow(&mut self, record: &Record) -> Option<TaskId> {
         match record.event {
-            Event::Enqueue { task } if !self.over.contains(&task) => {
-                if self.queued.insert(task, record.thread).is_some() {
-                    return Queued::Again(task);
-                }
+            Event::Enqueue { task } => {
+                let is_over = self.over.contains(&task);
+                let again = !is_over && self.queued.insert(task, record.thread).is_some();
+                return again.then_some(task);
             }
             Event::PollStart { task } => {
                 self.queued.remove(&task);
@@ -157,7 +153,7 @@ impl Queue {
             }
             _ => {}
         }
-        Queued::Else
+        None
     }
 }
 

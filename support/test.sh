@@ -1,0 +1,76 @@
+#!/bin/sh
+# `make test`: everything that has to hold, in the order in which a failure is cheapest.
+set -eu
+cd "$(dirname "$0")/.."
+. support/tools.sh
+
+command -v cargo >/dev/null || {
+    echo "Cargo is missing. Call make start, which says how to get it." >&2
+    exit 1
+}
+
+skipped=
+
+step() {
+    printf '\n==> %s\n' "$1"
+}
+
+# skip WHAT HOW-TO-GET-IT: says it now, and again at the end.
+skip() {
+    skipped="$skipped
+    $1: $2"
+    printf 'Skipped: %s\n' "$2"
+}
+
+at_the_end() {
+    status=$?
+    trap - EXIT
+    [ -z "$skipped" ] || printf '\nSkipped for lack of a tool:%s\n' "$skipped"
+    if [ "$status" -eq 0 ]; then
+        printf '\nAll that was run has passed.\n'
+    else
+        printf '\nFailed: the lines above say where.\n' >&2
+    fi
+    exit "$status"
+}
+trap at_the_end EXIT
+
+step "formatting"
+if cargo fmt --version >/dev/null 2>&1; then
+    cargo fmt --all --check
+else
+    skip formatting "rustfmt is missing. To get it: rustup component add rustfmt"
+fi
+
+step "clippy"
+if cargo clippy --version >/dev/null 2>&1; then
+    cargo clippy --workspace --all-targets -- -D warnings
+else
+    skip clippy "clippy is missing. To get it: rustup component add clippy"
+fi
+
+step "tests, failing demos and doc tests"
+cargo test --workspace
+
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+step "the book's sources"
+cargo x check-book
+
+step "the book"
+if need_mdbook; then
+    # mdBook warns of what it cannot show, and goes on.
+    if ! warnings=$(build_book 2>&1) || [ -n "$warnings" ]; then
+        printf '%s\n' "$warnings" >&2
+        exit 1
+    fi
+    step "the book's links"
+    if need_hyperlink; then
+        check_links
+    else
+        skip "the book's links" "hyperlink could not be installed; that needs a network."
+    fi
+else
+    skip "the book" "mdBook could not be installed; that needs a network."
+fi

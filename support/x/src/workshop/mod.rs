@@ -1,0 +1,221 @@
+//! The workshop: exercises made out of the chapters, and the runner that checks them.
+
+mod crates;
+mod doctor;
+mod learner;
+mod manifest;
+mod run;
+mod scratch;
+mod session;
+mod show;
+mod state;
+mod verify;
+mod watch;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+
+pub use doctor::doctor;
+pub use session::Session;
+pub use watch::watch;
+
+use crates::{Chapter, Files, workspace_toml};
+use scratch::Scratch;
+use verify::{Count, Verifier};
+
+/// What to do before the process ends at a signal: no child is left behind, and the terminal is as it
+/// was.
+pub fn clean_up() {
+    run::kill_children();
+    watch::restore_terminal();
+}
+
+/// Where everything is.
+pub struct Workshop {
+    root: PathBuf,
+    chapters: Vec<Chapter>,
+}
+
+impl Workshop {
+    /// Reads the chapters' manifests.
+    pub fn read(root: &Path) -> Result<Workshop> {
+        let chapters = Chapter::read_all(&root.join("chapters"))?;
+        Ok(Workshop { root: root.into(), chapters })
+    }
+
+    /// The versions that everything is built with.
+    fn lock(&self) -> Result<String> {
+        let lock = self.root.join("Cargo.lock");
+        fs::read_to_string(&lock).with_context(|| format!("{} cannot be read", lock.display()))
+    }
+
+    /// The files that `exercises` is made of, as a learner gets them.
+    fn starters(&self) -> Result<Files> {
+        let mut files = self.workspace("..", false)?;
+        for chapter in &self.chapters {
+            for (path, text) in chapter.starter()? {
+                files.insert(Path::new(&chapter.name).join(path), text);
+            }
+        }
+        Ok(files)
+    }
+
+    /// The workspace's own files, for a workspace from which `to_root` leads to the checkout.
+    fn workspace(&self, to_root: &str, own: bool) -> Result<Files> {
+        let root_toml = self.root.join("Cargo.toml");
+        let text = fs::read_to_string(&root_toml)
+            .with_context(|| format!("{} cannot be read", root_toml.display()))?;
+        let toml = workspace_toml(&text, to_root, &self.chapters, own);
+        Ok(Files::from([("Cargo.toml".into(), toml)]))
+    }
+
+    /// Writes the starters into `exercises`, or with `check` only says where they differ.
+    pub fn generate(&self, check: bool) -> Result<()> {
+        let exercises = self.root.join("exercises");
+        let mut wanted = self.starters()?;
+        if self.is_own()? {
+            wanted.extend(self.workspace("..", true)?);
+        }
+        let mut differ: Vec<PathBuf> = Vec::new();
+        for (path, text) in &wanted {
+            let path = exercises.join(path);
+            if fs::read_to_string(&path).is_ok_and(|present| present == *text) {
+                continue;
+            }
+            differ.push(path.clone());
+            if !check {
+                fs::create_dir_all(path.parent().unwrap_or(&exercises))?;
+                fs::write(&path, text)
+                    .with_context(|| format!("{} cannot be written", path.display()))?;
+            }
+        }
+        for chapter in &self.chapters {
+            for path in files_below(&exercises.join(&chapter.name))? {
+                let name = path.strip_prefix(&exercises).expect("it was found there");
+                if !wanted.contains_key(name) {
+                    differ.push(path.clone());
+                    if !check {
+                        fs::remove_file(&path)
+                            .with_context(|| format!("{} cannot be removed", path.display()))?;
+                    }
+                }
+            }
+        }
+        let names = differ
+            .iter()
+            .map(|path| format!("\n  {}", path.strip_prefix(&self.root).unwrap_or(path).display()));
+        let names: String = names.collect();
+        ensure!(
+            !check || differ.is_empty(),
+            "these starters are not what the chapters make of them:{names}\n\
+             Run `cargo x gen` if you have changed a chapter. If you have solved exercises here, \
+             this is as it should be."
+        );
+        println!("{} files, {} of them changed.", wanted.len(), differ.len());
+        Ok(())
+    }
+
+    /// Verifies the exercises of all chapters, or of those whose name contains `only`.
+    pub fn verify(&self, only: Option<&str>) -> Result<()> {
+        let chosen: Vec<&Chapter> = self
+            .chapters
+            .iter()
+            .filter(|chapter| only.is_none_or(|part| chapter.name.contains(part)))
+            .collect();
+        ensure!(!chosen.is_empty(), "no chapter with exercises is called that");
+
+        // Building one crate keeps one core busy, so there is a worker for each.
+        let queue = Mutex::new(chosen.into_iter());
+        let results: Vec<Result<Count>> = thread::scope(|scope| {
+            let workers: Vec<_> = (0..thread::available_parallelism().map_or(1, usize::from))
+                .map(|number| {
+                    scope.spawn({
+                        let queue = &queue;
+                        move || self.verify_some(queue, number)
+                    })
+                })
+                .collect();
+            workers
+                .into_iter()
+                .map(|worker| worker.join().expect("a worker does not panic"))
+                .collect()
+        });
+
+        let mut total = Count::default();
+        for result in results {
+            let count = result?;
+            total.exercises += count.exercises;
+            total.tests += count.tests;
+            total.mutants += count.mutants;
+        }
+        println!(
+            "{} exercises hold: just the listed ones of {} tests fail, and all of {} planted bugs are killed.",
+            total.exercises, total.tests, total.mutants
+        );
+        Ok(())
+    }
+
+    /// Says which tests each exercise of a chapter turns green.
+    pub fn plan(&self, chapter: &str) -> Result<()> {
+        let chapter = self.chapters.iter().find(|one| one.name.contains(chapter));
+        let chapter = chapter.context("no chapter with exercises is called that")?;
+        let (verifier_folder, workspace) = self.alone(chapter, &chapter.name)?;
+        let target = verifier_folder.join("target");
+        let scratch = Scratch::new(verifier_folder.join("exercises"));
+        verifier(scratch, &target).plan(chapter, &workspace)
+    }
+
+    /// A folder for a workspace of one chapter, and the workspace's own files.
+    fn alone(&self, chapter: &Chapter, name: &str) -> Result<(PathBuf, Files)> {
+        let alone = Workshop { root: self.root.clone(), chapters: vec![chapter.clone()] };
+        let mut workspace = alone.workspace("../../../..", false)?;
+        workspace.insert("Cargo.lock".into(), self.lock()?);
+        Ok((self.root.join("target/x").join(name), workspace))
+    }
+
+    fn verify_some<'a>(
+        &'a self,
+        queue: &Mutex<impl Iterator<Item = &'a Chapter>>,
+        number: usize,
+    ) -> Result<Count> {
+        let mut total = Count::default();
+        loop {
+            let next = queue.lock().expect("no worker panics").next();
+            let Some(chapter) = next else { return Ok(total) };
+            // A workspace of this chapter alone: the others are being built elsewhere.
+            let (folder, workspace) = self.alone(chapter, &format!("verify-{number}"))?;
+            let target = folder.join("target");
+            let verifier = verifier(Scratch::new(folder.join("exercises")), &target);
+            let count = verifier.verify(chapter, workspace, &|step| println!("{step}"))?;
+            total.exercises += count.exercises;
+            total.tests += count.tests;
+            total.mutants += count.mutants;
+        }
+    }
+}
+
+fn verifier(scratch: Scratch, target: &Path) -> Verifier<'_> {
+    Verifier { scratch, target, patience: verify::PATIENCE, impatience: verify::IMPATIENCE }
+}
+
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        if !folder.exists() {
+            continue;
+        }
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => folders.push(entry.path()),
+                false => found.push(entry.path()),
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,72 @@
+//! A copy of the exercises in which they are built and tested, so that what a learner has changed in
+//! the tests does not count, and nothing is written into the checkout.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::crates::Files;
+
+const LOCK: &str = "Cargo.lock";
+
+/// A workspace of exercise crates below `target`.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    folder: PathBuf,
+}
+
+impl Scratch {
+    /// A scratch workspace in this folder, which may hold the one of an earlier run.
+    pub fn new(folder: PathBuf) -> Scratch {
+        Scratch { folder }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the workspace hold just these files. What has not changed is not touched, so that it
+    /// is not built again. A `Cargo.lock` that is there already stays: cargo has added to it.
+    pub fn hold(&self, files: &Files) -> Result<()> {
+        let cannot = || format!("{} cannot be written", self.folder.display());
+        for path in self.present()? {
+            if !files.contains_key(&path) {
+                fs::remove_file(self.folder.join(path)).with_context(cannot)?;
+            }
+        }
+        for (path, text) in files {
+            let is_lock = path == Path::new(LOCK);
+            let path = self.folder.join(path);
+            if fs::read_to_string(&path).is_ok_and(|present| is_lock || present == *text) {
+                continue;
+            }
+            let parent = path.parent().unwrap_or(&self.folder);
+            fs::create_dir_all(parent).with_context(cannot)?;
+            fs::write(&path, text).with_context(cannot)?;
+        }
+        Ok(())
+    }
+
+    fn present(&self) -> Result<BTreeSet<PathBuf>> {
+        let mut found = BTreeSet::new();
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            let path = self.folder.join(&folder);
+            if !path.exists() {
+                continue;
+            }
+            for entry in fs::read_dir(&path)? {
+                let entry = entry?;
+                let path = folder.join(entry.file_name());
+                if entry.file_type()?.is_dir() {
+                    folders.push(path);
+                } else if path != Path::new(LOCK) {
+                    found.insert(path);
+                }
+            }
+        }
+        Ok(found)
+    }
+}

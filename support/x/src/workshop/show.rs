@@ -1,0 +1,63 @@
+//! How things look: colours where there is a terminal that wants them, and plain text elsewhere.
+
+use anstyle::{AnsiColor, Style};
+
+pub const GOOD: Style = AnsiColor::Green.on_default();
+pub const BAD: Style = AnsiColor::Red.on_default();
+pub const HEAD: Style = Style::new().bold();
+pub const FAINT: Style = Style::new().dimmed();
+
+/// A text in a style. What prints it, `anstream`, takes the style out again where it is not wanted.
+pub fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Minutes, for people.
+pub fn minutes(minutes: u32) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// What a failed test has to say: its panic and the explanation of a hang, without what the test
+/// harness adds.
+pub fn readable(output: &str) -> String {
+    let is_noise = |line: &str| {
+        let noise =
+            ["running 1 test", "test result:", "failures:", "note: run with `RUST_BACKTRACE"];
+        line.trim().is_empty()
+            || noise.iter().any(|noise| line.starts_with(noise))
+            || line.starts_with("test ")
+            || line.starts_with("---- ")
+    };
+    let mut lines: Vec<&str> = output.lines().filter(|line| !is_noise(line)).collect();
+    // The harness names the failed test once more, indented.
+    lines.retain(|line| !line.starts_with("    ") || line.trim().contains(' '));
+    lines.iter().map(|line| format!("    {line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes_are_told_in_hours() {
+        assert_eq!(
+            [0, 59, 60, 61, 135].map(minutes),
+            ["0 min", "59 min", "1 h", "1 h 1 min", "2 h 15 min"]
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_without_the_harness() {
+        let output = "\nrunning 1 test\ntest clone_adds_one ... FAILED\n\nfailures:\n\nfailures:\n    \
+                      clone_adds_one\n\ntest result: FAILED. 0 passed; 1 failed\n\nthread 'x' panicked at \
+                      a.rs:1:1:\nassertion failed\n  left: 1\nnote: run with `RUST_BACKTRACE=1` to\n";
+        assert_eq!(
+            readable(output),
+            "    thread 'x' panicked at a.rs:1:1:\n    assertion failed\n      left: 1\n"
+        );
+    }
+}

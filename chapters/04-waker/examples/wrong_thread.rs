@@ -1,4 +1,4 @@
-//! A waker that is used on another thread.
+//! Fault S4. A waker that is used on another thread.
 //!
 //! A task waits for an answer, and another thread finds it. `Waker` is `Send`, so the compiler lets
 //! us give that thread the waker of our task. But the task is in an `Rc`.

@@ -76,12 +76,9 @@ check_linker() {
 check_mdbook() {
     if has_tool mdbook "$mdbook_version"; then
         ok "mdBook $mdbook_version, in .tools"
-        return
+    else
+        printf '  %-44s %s\n' "mdBook $mdbook_version, in .tools" "not yet: it takes about a minute, once"
     fi
-    printf '  %-44s %s\n' "mdBook $mdbook_version, in .tools" "not yet: it takes about a minute, once"
-    printf '\n'
-    need_mdbook || stop "mdBook could not be installed; the lines above say why. Is there a network?"
-    printf '\n'
 }
 
 # Whether nothing listens on the port, on IPv4 and on IPv6.
@@ -102,33 +99,65 @@ free_port() {
     done
 }
 
+# Everything that serving the book takes, with what it prints.
+prepare_book() {
+    echo "Getting mdBook $mdbook_version, if it is not there"
+    need_mdbook || stop "mdBook could not be installed; the lines above say why. Is there a network?"
+    echo "Building the book"
+    build_book || stop "The book could not be built; the lines above say why."
+    echo "Building its server, chapter 7's"
+    cargo build --release -p ch07-tcp --example http
+}
+
+# serve WORD...: the command that serves the book, after these words.
+serve() {
+    "$@" cargo run --release -q -p ch07-tcp --example http -- "127.0.0.1:$port" book/book
+}
+
+# In the background: prepares the book, serves it, and says so in a line.
+serve_book() {
+    if ! (prepare_book) >"$log" 2>&1; then
+        printf '\nThe book could not be prepared: %s says why.\n' "$log"
+        return
+    fi
+    printf '\nThe book is ready: http://127.0.0.1:%s\n' "$port"
+    serve exec >>"$log" 2>&1
+}
+
 echo "Checking this machine"
 check_system
 check_cargo
 check_linker
 check_mdbook
-
-echo "Building the book"
-build_book || stop "The book could not be built; the lines above say why."
-
-echo "Building its server, chapter 7's"
-cargo build --release -p ch07-tcp --example http
-
 free_port
-cat <<END
 
-The book is in book/book/index.html. The runtime that it is about serves it at
-http://127.0.0.1:$port. Chapter 1 begins with these tests:
+# Where cargo puts things, unless it is told otherwise.
+mkdir -p target
+log=target/book.log
+if [ -n "${CI:-}" ] || ! [ -t 0 ] || ! [ -t 1 ]; then
+    prepare_book
+    cat <<END
 
-    cargo test -p ch01-waiting
+The book is in book/book/index.html. The runtime that it is about serves it with:
+    $(serve echo)
 
 END
-
-set -- cargo run --release -q -p ch07-tcp --example http -- "127.0.0.1:$port" book/book
-if [ -n "${CI:-}" ] || ! [ -t 1 ]; then
-    echo "Nobody watches this terminal, so the server is not started. To start it:"
-    echo "    $*"
+    cargo x start
     exit
 fi
-echo "Ctrl-C ends the server."
-exec "$@"
+
+# A job of its own, which can be ended as a whole. It gets what the exercises leave of the machine.
+set -m
+serve_book &
+book=$!
+renice -n 10 -g "$book" >/dev/null 2>&1 || true
+trap 'kill -- "-$book" 2>/dev/null || true' EXIT
+trap 'exit 129' HUP
+trap 'exit 143' TERM
+
+if has_tool mdbook "$mdbook_version"; then
+    printf '\nThe book: http://127.0.0.1:%s\n\n' "$port"
+else
+    printf '\nThe book is being built, and will be at http://127.0.0.1:%s in a minute or two.\n\n' "$port"
+fi
+cargo x start

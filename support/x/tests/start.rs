@@ -8,7 +8,8 @@ use std::process::{self, Command};
 use std::sync::Mutex;
 
 /// What the script calls, besides what it looks for.
-const USUAL: [&str; 9] = ["sh", "cat", "dirname", "expr", "grep", "head", "sed", "sort", "uname"];
+const USUAL: [&str; 10] =
+    ["sh", "cat", "dirname", "expr", "grep", "head", "mkdir", "sed", "sort", "uname"];
 
 const LINUX: &str = "[ \"$1\" = -r ] && echo 6.1.0 || echo Linux";
 const CARGO: &str = "echo 'cargo 1.999.0 (0123456 2030-01-01)'";

@@ -2,11 +2,10 @@
 
 use std::process::Command;
 
-use anstream::println;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::utsname::uname;
 
-use super::show::{BAD, GOOD, styled};
+use super::show::{BAD, GOOD, say, styled};
 
 /// Looks at what the workshop needs. Says what is missing and how to get it; returns whether
 /// everything is there.
@@ -24,8 +23,8 @@ pub fn doctor() -> bool {
     ];
     for check in &checks {
         match check {
-            Ok(found) => println!("{}  {found}", styled(GOOD, "ok     ")),
-            Err(missing) => println!("{}  {missing}", styled(BAD, "missing")),
+            Ok(found) => say!("{}  {found}", styled(GOOD, "ok     ")),
+            Err(missing) => say!("{}  {missing}", styled(BAD, "missing")),
         }
     }
     checks.iter().all(Result::is_ok)

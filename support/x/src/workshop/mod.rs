@@ -25,6 +25,7 @@ pub use watch::watch;
 
 use crates::{Chapter, Files, workspace_toml};
 use scratch::Scratch;
+use show::say;
 use verify::{Count, Verifier};
 
 /// What to do before the process ends at a signal: no child is left behind, and the terminal is as it
@@ -115,7 +116,7 @@ impl Workshop {
              Run `cargo x gen` if you have changed a chapter. If you have solved exercises here, \
              this is as it should be."
         );
-        println!("{} files, {} of them changed.", wanted.len(), differ.len());
+        say!("{} files, {} of them changed.", wanted.len(), differ.len());
         Ok(())
     }
 
@@ -152,9 +153,11 @@ impl Workshop {
             total.tests += count.tests;
             total.mutants += count.mutants;
         }
-        println!(
+        say!(
             "{} exercises hold: just the listed ones of {} tests fail, and all of {} planted bugs are killed.",
-            total.exercises, total.tests, total.mutants
+            total.exercises,
+            total.tests,
+            total.mutants
         );
         Ok(())
     }
@@ -190,7 +193,7 @@ impl Workshop {
             let (folder, workspace) = self.alone(chapter, &format!("verify-{number}"))?;
             let target = folder.join("target");
             let verifier = verifier(Scratch::new(folder.join("exercises")), &target);
-            let count = verifier.verify(chapter, workspace, &|step| println!("{step}"))?;
+            let count = verifier.verify(chapter, workspace, &|step| say!("{step}"))?;
             total.exercises += count.exercises;
             total.tests += count.tests;
             total.mutants += count.mutants;

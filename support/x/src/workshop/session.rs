@@ -4,7 +4,6 @@ use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anstream::{eprintln, println};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use similar::{ChangeTag, TextDiff};
@@ -15,7 +14,7 @@ use super::learner::Learner;
 use super::manifest::Exercise;
 use super::run::{Built, Tests, Verdict, build};
 use super::scratch::Scratch;
-use super::show::{BAD, FAINT, GOOD, HEAD, minutes, readable, styled};
+use super::show::{BAD, FAINT, GOOD, HEAD, complain, minutes, readable, say, styled};
 use super::state::{State, replace};
 
 /// How long a learner's test may run before it counts as hung.
@@ -32,7 +31,7 @@ impl Session {
         let workshop = Workshop::read(root)?;
         let (state, complaint) = State::read(workshop.exercises().join(".progress"))?;
         if let Some(complaint) = complaint {
-            eprintln!("{complaint}");
+            complain!("{complaint}");
         }
         Ok(Session { workshop, state })
     }
@@ -70,10 +69,10 @@ impl Session {
     /// Says what an exercise is about, and where.
     pub fn introduce(&self, chapter: &Chapter, exercise: &Exercise) {
         let title = format!("{} {}", exercise.id, exercise.title);
-        println!("{}  {}", styled(HEAD, title), styled(FAINT, minutes(exercise.minutes)));
-        println!("{}", exercise.goal.trim());
+        say!("{}  {}", styled(HEAD, title), styled(FAINT, minutes(exercise.minutes)));
+        say!("{}", exercise.goal.trim());
         for file in exercise.files() {
-            println!("  exercises/{}/{file}", chapter.name);
+            say!("  exercises/{}/{file}", chapter.name);
         }
     }
 
@@ -83,8 +82,8 @@ impl Session {
         let (tests, folder) = match self.built(chapter)? {
             (Built::Tests(tests), folder) => (tests, folder),
             (Built::Failed(errors), folder) => {
-                println!("{}", in_exercises(errors.trim_end(), &folder));
-                println!("{}", styled(BAD, format!("{} does not compile yet.", exercise.id)));
+                say!("{}", in_exercises(errors.trim_end(), &folder));
+                say!("{}", styled(BAD, format!("{} does not compile yet.", exercise.id)));
                 self.remember(exercise, &errors, false);
                 return Ok(false);
             }
@@ -93,8 +92,8 @@ impl Session {
         let solved = failed.is_none();
         self.remember(exercise, failed.as_deref().unwrap_or_default(), solved);
         match solved {
-            true => println!("{}", styled(GOOD, format!("{} is solved.", exercise.id))),
-            false => println!("{}", styled(BAD, format!("{} is still open.", exercise.id))),
+            true => say!("{}", styled(GOOD, format!("{} is solved.", exercise.id))),
+            false => say!("{}", styled(BAD, format!("{} is still open.", exercise.id))),
         }
         Ok(solved)
     }
@@ -109,7 +108,7 @@ impl Session {
         for test in &exercise.tests {
             let said = match tests.run(test, PATIENCE)? {
                 Verdict::Passed => {
-                    println!("{} {test}", styled(GOOD, "passed"));
+                    say!("{} {test}", styled(GOOD, "passed"));
                     continue;
                 }
                 Verdict::Failed(output) => output,
@@ -122,14 +121,14 @@ impl Session {
                 true => "hung  ",
                 false => "failed",
             };
-            println!("{} {test}", styled(BAD, verdict));
-            println!("{}", in_exercises(&readable(&said), folder));
+            say!("{} {test}", styled(BAD, verdict));
+            say!("{}", in_exercises(&readable(&said), folder));
             if let Some(other) = self.open_hole(&said, exercise) {
-                println!("It ran into the hole of {other}, which comes first.");
+                say!("It ran into the hole of {other}, which comes first.");
             }
             let left = exercise.tests.iter().skip_while(|name| *name != test).count() - 1;
             if left > 0 {
-                println!("{}", styled(FAINT, format!("{left} more test(s) were not run.")));
+                say!("{}", styled(FAINT, format!("{left} more test(s) were not run.")));
             }
             return Ok(Some(format!("{test}\n{said}")));
         }
@@ -153,7 +152,7 @@ impl Session {
             .set_fitting(&exercise.id, fitting)
             .and_then(|()| self.state.set_solved(&exercise.id, solved));
         if let Err(error) = remembered {
-            eprintln!("Your progress is not kept: {error:#}");
+            complain!("Your progress is not kept: {error:#}");
         }
     }
 
@@ -188,11 +187,11 @@ impl Session {
         let number = match self.state.next_hint(&exercise.id, count) {
             Ok(number) => number,
             Err(error) => {
-                eprintln!("Your progress is not kept: {error:#}");
+                complain!("Your progress is not kept: {error:#}");
                 0
             }
         };
-        println!(
+        say!(
             "{} {}",
             styled(HEAD, format!("A hint for {}:", exercise.id)),
             exercise.hints[number].text.trim()
@@ -206,7 +205,7 @@ impl Session {
         let mut left = 0;
         let mut solved = 0;
         for chapter in &self.workshop.chapters {
-            println!("{}", styled(HEAD, &chapter.name));
+            say!("{}", styled(HEAD, &chapter.name));
             for exercise in &chapter.manifest.exercises {
                 let mark = match self.state.is_solved(&exercise.id) {
                     true => styled(GOOD, "done"),
@@ -219,7 +218,7 @@ impl Session {
                     }
                     false => left += exercise.minutes,
                 }
-                println!(
+                say!(
                     "  {mark}  {}  {:>6}  {}",
                     exercise.id,
                     minutes(exercise.minutes),
@@ -228,7 +227,7 @@ impl Session {
             }
         }
         let count = self.all().count();
-        println!("{solved} of {count} solved: {} done, {} left.", minutes(done), minutes(left));
+        say!("{solved} of {count} solved: {} done, {} left.", minutes(done), minutes(left));
     }
 
     /// What a learner without a terminal does now.
@@ -236,11 +235,11 @@ impl Session {
         match self.first_open() {
             Some((chapter, exercise)) => {
                 self.introduce(&chapter, &exercise);
-                println!(
+                say!(
                     "`cargo x watch` checks it whenever you save a file; `cargo x check` does so once."
                 );
             }
-            None => println!("All exercises are solved."),
+            None => say!("All exercises are solved."),
         }
     }
 
@@ -249,12 +248,12 @@ impl Session {
         let exercises = self.workshop.exercises();
         let learner = Learner::new(&exercises, chapter);
         let kept = learner.reset(chapter, exercise, &exercises.join(".backup"))?;
-        println!("{} is as it was at the beginning.", exercise.id);
+        say!("{} is as it was at the beginning.", exercise.id);
         for backup in kept {
-            println!("What stood there is in {}", self.workshop.short(&backup));
+            say!("What stood there is in {}", self.workshop.short(&backup));
         }
         if let Err(error) = self.state.set_solved(&exercise.id, false) {
-            eprintln!("Your progress is not kept: {error:#}");
+            complain!("Your progress is not kept: {error:#}");
         }
         Ok(())
     }
@@ -263,21 +262,18 @@ impl Session {
     pub fn diff(&self, chapter: &Chapter, exercise: &Exercise) -> Result<()> {
         let learner = Learner::new(&self.workshop.exercises(), chapter);
         for (file, mine, theirs) in learner.beside_reference(chapter, exercise)? {
-            println!(
-                "{}",
-                styled(HEAD, format!("{}/{file}: - yours, + the chapter's", chapter.name))
-            );
+            say!("{}", styled(HEAD, format!("{}/{file}: - yours, + the chapter's", chapter.name)));
             let diff = TextDiff::from_lines(&mine, &theirs);
             if mine == theirs {
-                println!("No difference.");
+                say!("No difference.");
             }
             for group in diff.grouped_ops(3) {
                 for change in group.iter().flat_map(|part| diff.iter_changes(part)) {
                     let line = change.value().trim_end();
                     match change.tag() {
-                        ChangeTag::Delete => println!("{}", styled(BAD, format!("- {line}"))),
-                        ChangeTag::Insert => println!("{}", styled(GOOD, format!("+ {line}"))),
-                        ChangeTag::Equal => println!("  {line}"),
+                        ChangeTag::Delete => say!("{}", styled(BAD, format!("- {line}"))),
+                        ChangeTag::Insert => say!("{}", styled(GOOD, format!("+ {line}"))),
+                        ChangeTag::Equal => say!("  {line}"),
                     }
                 }
             }
@@ -292,13 +288,11 @@ impl Session {
         replace(&toml, &files[Path::new("Cargo.toml")])?;
         match on {
             true => {
-                println!("The exercises build on your own crates of earlier chapters now.");
-                println!("With chapter 7 solved, this is your own server, all the way down:");
-                println!(
-                    "  cd exercises && cargo run -p ex07-tcp --example echo -- 127.0.0.1:7000"
-                );
+                say!("The exercises build on your own crates of earlier chapters now.");
+                say!("With chapter 7 solved, this is your own server, all the way down:");
+                say!("  cd exercises && cargo run -p ex07-tcp --example echo -- 127.0.0.1:7000");
             }
-            false => println!("The exercises build on the chapters again."),
+            false => say!("The exercises build on the chapters again."),
         }
         Ok(())
     }
@@ -339,7 +333,7 @@ fn in_exercises(text: &str, scratch: &Path) -> String {
 /// Shows that something is going on, on a terminal. Elsewhere a line says it once.
 fn spinner(text: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
-        eprintln!("{text}");
+        complain!("{text}");
         return ProgressBar::hidden();
     }
     let style =

@@ -1,6 +1,37 @@
 //! How things look: colours where there is a terminal that wants them, and plain text elsewhere.
 
+use std::fmt::Arguments;
+use std::io::{self, Write};
+use std::process;
+
 use anstyle::{AnsiColor, Style};
+
+/// Prints a line. If nobody reads any more, the process ends, and leaves nothing behind.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::workshop::show::line(anstream::stdout(), format_args!($($text)*))
+    };
+}
+
+/// Prints a line of what is wrong, in the same way.
+macro_rules! complain {
+    ($($text:tt)*) => {
+        $crate::workshop::show::line(anstream::stderr(), format_args!($($text)*))
+    };
+}
+
+pub(super) use {complain, say};
+
+pub fn line(mut to: impl Write, text: Arguments<'_>) {
+    match writeln!(to, "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            super::clean_up();
+            process::exit(1);
+        }
+        // A full disk behind a redirection, say: there is no better place to tell.
+        _ => {}
+    }
+}
 
 pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default();

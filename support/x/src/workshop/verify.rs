@@ -11,6 +11,7 @@ use super::crates::{Chapter, Files, Fill};
 use super::manifest::Exercise;
 use super::run::{Built, Tests, Verdict, build};
 use super::scratch::Scratch;
+use super::show::say;
 
 /// What was verified.
 #[derive(Clone, Copy, Debug, Default)]
@@ -88,18 +89,18 @@ impl Verifier<'_> {
         let mut failed = self.failing(chapter, workspace, 0)?;
         for (done, exercise) in exercises.iter().enumerate() {
             let still = self.failing(chapter, workspace, done + 1)?;
-            println!("{}\ntests = [", exercise.id);
+            say!("{}\ntests = [", exercise.id);
             for test in failed.difference(&still) {
-                println!("    {test:?},");
+                say!("    {test:?},");
             }
-            println!("]");
+            say!("]");
             for test in still.difference(&failed) {
-                println!("# {test} passed before this exercise, and fails after it.");
+                say!("# {test} passed before this exercise, and fails after it.");
             }
             failed = still;
         }
         for test in failed {
-            println!("# {test} fails with all exercises solved.");
+            say!("# {test} fails with all exercises solved.");
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
-use anstream::println;
 use anyhow::{Context, Result};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use notify::{Config, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
@@ -16,7 +15,7 @@ use notify::{Config, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
 use super::crates::{Chapter, Files, read_text_files};
 use super::manifest::Exercise;
 use super::session::Session;
-use super::show::{FAINT, GOOD, styled};
+use super::show::{FAINT, GOOD, say, styled};
 
 /// How often files are looked at where the system does not report changes: on some shared folders.
 const LOOK: Duration = Duration::from_millis(500);
@@ -41,11 +40,11 @@ pub fn watch(session: &mut Session, from: Option<&str>) -> Result<()> {
         match session.first_open() {
             Some(next) => current = next,
             None => {
-                println!("{}", styled(GOOD, "That was the last one: all exercises are solved."));
+                say!("{}", styled(GOOD, "That was the last one: all exercises are solved."));
                 break;
             }
         }
-        println!();
+        say!("");
     }
     Ok(())
 }
@@ -68,7 +67,7 @@ fn work_on(
                 if session.check(chapter, exercise)? {
                     return Ok(true);
                 }
-                println!("{}", styled(FAINT, KEYS));
+                say!("{}", styled(FAINT, KEYS));
             }
         }
         look_again = false;

@@ -18,6 +18,7 @@ use crate::traced::traced;
 /// # Panics
 /// If the future panics.
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    // ANCHOR: block_on_body
     let parker = Parker::new();
     let waker = parker.unparker();
     let mut context = Context::from_waker(&waker);
@@ -32,5 +33,6 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
             }
         }
     }
+    // ANCHOR_END: block_on_body
 }
 // ANCHOR_END: block_on

@@ -50,11 +50,14 @@ impl Parker {
 // ANCHOR: token
 impl Token {
     fn leave(&self) {
+        // ANCHOR: leave_body
         *self.present.lock().expect(WHOLE) = true;
         self.arrived.notify_one();
+        // ANCHOR_END: leave_body
     }
 
     fn take(&self, timeout: Option<Duration>) {
+        // ANCHOR: take_body
         let present = self.present.lock().expect(WHOLE);
         // A condition variable may return without a notification. Only the token counts.
         let absent = |present: &mut bool| !*present;
@@ -66,6 +69,7 @@ impl Token {
             }
         };
         *present = false;
+        // ANCHOR_END: take_body
     }
 }
 // ANCHOR_END: token

@@ -75,6 +75,7 @@ impl<T> Future for Signal<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        // ANCHOR: poll_body
         // Cloning a waker runs code that we do not know, as dropping and waking one does: none of
         // the three happens under the lock.
         let waker = context.waker().clone();
@@ -87,6 +88,7 @@ impl<T> Future for Signal<T> {
         drop(state);
         drop(old);
         Poll::Pending
+        // ANCHOR_END: poll_body
     }
 }
 // ANCHOR_END: signal

@@ -1,6 +1,6 @@
 //! What a [`Parker`] promises.
 
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,41 @@ fn no_wake_is_lost_between_two_threads_that_take_turns() {
                 ping.park(None);
             }
         });
+    });
+}
+
+/// One thread sleeps, and is notified of a token. Before it is awake, another one has the token.
+#[test]
+fn one_token_does_not_end_the_parks_of_two_threads() {
+    watch(|| {
+        let parker = &Parker::new();
+        let unparker = parker.unparker();
+        let (left, taken) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+        let leave = || {
+            left.fetch_add(1, SeqCst);
+            unparker.wake_by_ref();
+        };
+        let over = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while !over.load(SeqCst) {
+                    parker.park(None);
+                    taken.fetch_add(1, SeqCst);
+                }
+            });
+            for _ in 0..20 {
+                // Nothing comes in this time, and the other thread goes to sleep.
+                parker.park(Some(Duration::from_millis(1)));
+                leave();
+                if !is_without_token(parker) {
+                    taken.fetch_add(1, SeqCst);
+                }
+            }
+            over.store(true, SeqCst);
+            leave();
+        });
+        let (left, taken) = (left.load(SeqCst), taken.load(SeqCst));
+        assert!(taken <= left, "{left} tokens have ended {taken} parks");
     });
 }
 

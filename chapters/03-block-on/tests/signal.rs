@@ -1,13 +1,15 @@
 //! What [`signal`] promises.
 
 use std::hint;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use ch03_block_on::{Setter, Signal, block_on, signal};
 use conformance::watch;
@@ -31,6 +33,20 @@ impl Wake for Bell {
 
 fn poll<T>(signal: &mut Signal<T>, waker: &Waker) -> Poll<Option<T>> {
     Pin::new(signal).poll(&mut Context::from_waker(waker))
+}
+
+/// Runs a test in which a waker comes back to the signal that calls it. If the signal is locked then,
+/// the thread waits for itself, of which a trace knows nothing.
+fn watch_the_lock(body: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = channel();
+    let body = thread::spawn(move || {
+        body();
+        let _ = done.send(());
+    });
+    if let Err(RecvTimeoutError::Timeout) = is_done.recv_timeout(Duration::from_secs(2)) {
+        panic!("a waker came back to the signal that called it, and found it locked");
+    }
+    body.join().unwrap_or_else(|panic| resume_unwind(panic));
 }
 
 #[test]
@@ -126,7 +142,7 @@ fn a_waker_may_drop_the_setter_while_it_is_cloned() {
         |_| {},
     );
 
-    watch(|| {
+    watch_the_lock(|| {
         // SAFETY: the four functions use nothing but a static behind a lock, so every clone stays
         // valid on every thread for ever, and there is nothing to free.
         let waker = unsafe { Waker::new(ptr::null(), &DROPS_THE_SETTER) };
@@ -138,7 +154,7 @@ fn a_waker_may_drop_the_setter_while_it_is_cloned() {
 
 #[test]
 fn a_waker_may_poll_the_signal_while_it_is_woken() {
-    watch(|| {
+    watch_the_lock(|| {
         let (setter, signal) = signal();
         let signal = Arc::new(Mutex::new(signal));
         let seen = Arc::new(Mutex::new(None));
@@ -154,7 +170,7 @@ fn a_waker_may_poll_the_signal_while_it_is_woken() {
 
 #[test]
 fn a_waker_that_is_replaced_may_drop_the_setter() {
-    watch(|| {
+    watch_the_lock(|| {
         let bell = Arc::new(Bell::default());
         let (setter, mut signal) = signal::<u32>();
         let owns_the_setter = waker_fn(move || _ = &setter);

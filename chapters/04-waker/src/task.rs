@@ -83,22 +83,28 @@ impl Task {
     /// # Panics
     /// If the future panics. The future is dropped then, and the task has ended.
     pub fn poll(self: &Rc<Self>) -> Poll<()> {
+        // ANCHOR: poll_body
         // The future stands outside of its cell while it runs. If it panics, unwinding drops it.
         let Some(mut future) = self.future.take() else {
             return Poll::Ready(());
         };
-
-        let traced = TracedPoll::start(self);
-        let _cause = trace::caused_by(Cause::Task(self.id));
-        let waker = waker(self.clone());
-        let poll = Pin::new(&mut future).poll(&mut Context::from_waker(&waker));
-        drop(waker);
-        traced.end(poll);
-
+        let poll = self.poll_with_waker(&mut future);
         match poll {
             Poll::Pending => self.future.set(Some(future)),
             Poll::Ready(()) => self.drop_future(future),
         }
+        poll
+        // ANCHOR_END: poll_body
+    }
+
+    /// Polls a future that is out of its cell, and records that.
+    fn poll_with_waker(self: &Rc<Self>, future: &mut LocalFutureObj<'static, ()>) -> Poll<()> {
+        let traced = TracedPoll::start(self);
+        let _cause = trace::caused_by(Cause::Task(self.id));
+        let waker = waker(self.clone());
+        let poll = Pin::new(future).poll(&mut Context::from_waker(&waker));
+        drop(waker);
+        traced.end(poll);
         poll
     }
     // ANCHOR_END: poll

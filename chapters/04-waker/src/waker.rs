@@ -15,6 +15,7 @@ use crate::Task;
 ///
 /// See the section "A fat pointer that you own" of chapter 4.
 pub fn waker(task: Rc<Task>) -> Waker {
+    // ANCHOR: waker_body
     task.count_waker();
     let data = Rc::into_raw(task).cast();
     // SAFETY: `data` came from `Rc::into_raw`, and its reference now belongs to this waker. Each of
@@ -23,6 +24,7 @@ pub fn waker(task: Rc<Task>) -> Waker {
     // thread safety. An `Rc` has none, so each function first makes sure that it runs on the
     // owner's thread, and ends the process where it does not.
     unsafe { Waker::new(data, &VTABLE) }
+    // ANCHOR_END: waker_body
 }
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
@@ -30,30 +32,38 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 
 // ANCHOR: functions
 unsafe fn clone(data: *const ()) -> RawWaker {
+    // ANCHOR: clone_body
     // SAFETY: the caller holds a waker, and with it the reference that `data` stands for.
     let task = unsafe { borrow(data) };
     task.count_waker();
     let one_more = Rc::clone(&task);
     RawWaker::new(Rc::into_raw(one_more).cast(), &VTABLE)
+    // ANCHOR_END: clone_body
 }
 
 unsafe fn wake(data: *const ()) {
+    // ANCHOR: wake_body
     // SAFETY: the caller gives up its waker, and with it the reference.
     let task = unsafe { take(data) };
     task.discount_waker();
     task.wake();
+    // ANCHOR_END: wake_body
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
+    // ANCHOR: wake_by_ref_body
     // SAFETY: the caller holds a waker, and with it the reference that `data` stands for.
     let task = unsafe { borrow(data) };
     Rc::clone(&task).wake();
+    // ANCHOR_END: wake_by_ref_body
 }
 
 unsafe fn drop_waker(data: *const ()) {
+    // ANCHOR: drop_body
     // SAFETY: the caller gives up its waker, and with it the reference.
     let task = unsafe { take(data) };
     task.discount_waker();
+    // ANCHOR_END: drop_body
 }
 // ANCHOR_END: functions
 

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::future::pending;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{self, Command};
 use std::rc::Rc;
@@ -42,7 +42,7 @@ fn aborts(test: &str, misuse: fn(Waker)) {
         child.output().expect("a test can start itself")
     });
     let said = String::from_utf8_lossy(&child.stderr);
-    assert_eq!(child.status.signal(), Some(ABORTED), "{child:?}");
+    assert_eq!(child.status.signal(), Some(ABORTED), "the process was not aborted: {child:?}");
     assert!(said.contains("chapter 11"), "{said}");
 }
 // ANCHOR_END: aborts
@@ -51,8 +51,9 @@ fn aborts(test: &str, misuse: fn(Waker)) {
 #[cfg_attr(miri, ignore = "starts a process")]
 fn clone_on_another_thread_aborts() {
     aborts("clone_on_another_thread_aborts", |waker| {
-        mem::forget(waker.clone());
-        mem::forget(waker);
+        // Not even unwinding drops it: the drop would abort, too.
+        let waker = ManuallyDrop::new(waker);
+        mem::forget(Waker::clone(&waker));
     });
 }
 
@@ -66,8 +67,8 @@ fn wake_on_another_thread_aborts() {
 #[cfg_attr(miri, ignore = "starts a process")]
 fn wake_by_ref_on_another_thread_aborts() {
     aborts("wake_by_ref_on_another_thread_aborts", |waker| {
+        let waker = ManuallyDrop::new(waker);
         waker.wake_by_ref();
-        mem::forget(waker);
     });
 }
 

@@ -219,6 +219,22 @@ fn a_task_that_is_freed_unfinished_is_recorded_as_dropped() {
 
 #[test]
 #[cfg_attr(not(debug_assertions), ignore = "a release build records nothing")]
+fn a_future_is_recorded_as_dropped_right_after_its_last_poll() {
+    watch(|| {
+        let queue = Rc::new(TaskQueue::default());
+        let done = task(&queue, 1, async {});
+        assert!(done.poll().is_ready());
+        let recording = Recording::current().unwrap();
+        assert_eq!(recording.events().last(), Some(&Event::TaskDrop { task: 1 }));
+        assert!(done.poll().is_ready());
+        drop(done);
+        let drops = recording.events().into_iter().filter(|e| *e == Event::TaskDrop { task: 1 });
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+#[test]
+#[cfg_attr(not(debug_assertions), ignore = "a release build records nothing")]
 fn a_panic_is_recorded_as_the_end_of_its_poll() {
     watch(|| {
         let queue = Rc::new(TaskQueue::default());

@@ -50,6 +50,12 @@ pub enum Event {
     Ready { fd: RawFd, read: bool, write: bool },
     /// A system call was tried on a non-blocking `fd`.
     Try { fd: RawFd, slot: Direction, result: Io },
+    /// A deadline was added.
+    TimerSet { timer: u64 },
+    /// A deadline came, and its waker is woken.
+    TimerFire { timer: u64 },
+    /// A deadline was taken back before it came.
+    TimerCancel { timer: u64 },
 }
 
 /// How a poll ended.

@@ -30,6 +30,7 @@ pub fn explain(records: &[Record], now: Duration) -> String {
     let mut interest: BTreeMap<RawFd, (bool, bool)> = BTreeMap::new();
     let mut parked: Option<(Duration, Option<Duration>)> = None;
     let mut would_block = 0_usize;
+    let mut timers = 0_usize;
 
     for Record { at, event, .. } in records {
         match *event {
@@ -73,6 +74,8 @@ pub fn explain(records: &[Record], now: Duration) -> String {
                 interest.remove(&fd);
             }
             Event::Try { result: Io::WouldBlock, .. } => would_block += 1,
+            Event::TimerSet { .. } => timers += 1,
+            Event::TimerFire { .. } | Event::TimerCancel { .. } => timers -= 1,
             Event::Wake { .. } | Event::FdAdd { .. } | Event::Ready { .. } | Event::Try { .. } => {}
         }
     }
@@ -143,6 +146,9 @@ pub fn explain(records: &[Record], now: Duration) -> String {
             ));
         }
         None => {}
+    }
+    if timers > 0 {
+        say(format!("Deadlines that are waited for: {timers}."));
     }
     if would_block > 0 {
         say(format!("Tries that ended in WouldBlock so far: {would_block}."));

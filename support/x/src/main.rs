@@ -153,8 +153,10 @@ fn run(verb: Verb) -> Result<bool> {
         Verb::Doctor => Ok(workshop::doctor()),
         Verb::CheckBook => Ok(check_book(&Tree::read(&root)?)),
         Verb::Gen { check } => done(Workshop::read(&root)?.generate(check)),
-        Verb::Plan { chapter } => done(Workshop::read(&root)?.plan(&chapter)),
-        Verb::Verify { chapter } => done(Workshop::read(&root)?.verify(chapter.as_deref())),
+        Verb::Plan { chapter } => done(Workshop::read_some(&root, &chapter)?.plan()),
+        Verb::Verify { chapter } => {
+            done(Workshop::read_some(&root, chapter.as_deref().unwrap_or_default())?.verify())
+        }
     }
 }
 

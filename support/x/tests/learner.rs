@@ -40,7 +40,9 @@ pub async fn wait_once() {
         if waited {
             return Poll::Ready(());
         }
+        // ANCHOR: waited
         waited = true;
+        // ANCHOR_END: waited
         // ANCHOR: wake
         context.waker().wake_by_ref();
         Poll::Pending
@@ -84,14 +86,17 @@ title = "Wait once"
 goal = "Owe a wake, and pay it."
 minutes = 10
 tests = ["tiny::waiting_once_comes_to_an_end"]
-hole = [{ file = "src/lib.rs", anchor = "wake", todo = "have yourself polled again" }]
+hole = [
+    { file = "src/lib.rs", anchor = "waited", todo = "remember that you have waited" },
+    { file = "src/lib.rs", anchor = "wake", todo = "have yourself polled again" },
+]
 hint = [
     { text = "What does Pending promise?" },
     { text = "Nobody holds the waker: call it.", when = "Nobody holds its waker" },
 ]
 mutant = [
-    { says = "forgets", fill = "Poll::Pending", killed_by = ["tiny::waiting_once_comes_to_an_end"] },
-    { says = "panics", fill = "panic!()", killed_by = ["tiny::waiting_once_comes_to_an_end"] },
+    { says = "forgets", edit = [{ file = "src/lib.rs", find = "waited = true", replace = "waited = false" }], killed_by = ["tiny::waiting_once_comes_to_an_end"] },
+    { says = "panics", edit = [{ file = "src/lib.rs", find = "waited = true", replace = "panic!()" }], killed_by = ["tiny::waiting_once_comes_to_an_end"] },
 ]
 
 [[exercise]]
@@ -169,12 +174,16 @@ impl Course {
         (text, output.status.success())
     }
 
-    /// Puts a text into the hole of the first exercise.
+    /// Fills the two holes of the first exercise, the second one with this text.
     fn fill(&self, text: &str) {
-        let starter = self.read(SOLUTION);
-        let begin = starter.find("        todo!").expect("the hole is open");
-        let end = begin + starter[begin..].find('\n').unwrap();
-        self.write(SOLUTION, &format!("{}{text}{}", &starter[..begin], &starter[end..]));
+        let solution = self.read(SOLUTION);
+        let solution = solution
+            .replace(
+                "        todo!(\"01.1: remember that you have waited\");",
+                "        waited = true;",
+            )
+            .replace("        todo!(\"01.1: have yourself polled again\");", text);
+        self.write(SOLUTION, &solution);
     }
 }
 
@@ -193,7 +202,7 @@ fn a_starter_is_red_and_says_what_is_owed() {
     assert!(!green);
     contains(&text, "01.1 Wait once");
     contains(&text, "failed tiny::waiting_once_comes_to_an_end");
-    contains(&text, "not yet implemented: 01.1: have yourself polled again");
+    contains(&text, "not yet implemented: 01.1: remember that you have waited");
     contains(&text, "panicked at exercises/01-tiny/src/lib.rs:");
     assert!(!text.contains('\x1b'), "there are no colours without a terminal:\n{text}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,12 +34,14 @@ pub enum Fill<'a> {
 }
 
 impl Chapter {
-    /// Reads every chapter below `chapters` that has a manifest, in order.
-    pub fn read_all(chapters: &Path) -> Result<Vec<Chapter>> {
+    /// Reads every chapter below `chapters` that has a manifest and `part` in its name, in order.
+    pub fn read_all(chapters: &Path, part: &str) -> Result<Vec<Chapter>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(chapters).context("the chapters cannot be read")? {
             let folder = entry?.path();
-            if folder.join("workshop/exercises.toml").exists() {
+            let is_asked_for =
+                folder.file_name().is_some_and(|name| name.to_string_lossy().contains(part));
+            if is_asked_for && folder.join("workshop/exercises.toml").exists() {
                 found.push(Chapter::read(&folder)?);
             }
         }
@@ -236,24 +239,30 @@ fn reindent(text: &str, indent: &str) -> String {
         .collect()
 }
 
-/// The part of a learner's file that belongs to an exercise, marks included, as a range of bytes.
-pub fn region(text: &str, id: &str) -> Result<std::ops::Range<usize>> {
+/// The parts of a learner's file that belong to an exercise, marks included, as ranges of bytes: one
+/// for each hole.
+///
+/// # Errors
+/// If the marks are not there, or not in pairs.
+pub fn regions(text: &str, id: &str) -> Result<Vec<Range<usize>>> {
+    let mut found = Vec::new();
     let mut start = None;
     let mut place = 0;
     for line in text.split_inclusive('\n') {
         let words = line.trim();
         if words.starts_with(&format!("{BEGIN} {id}:")) {
-            ensure!(start.is_none(), "`{BEGIN} {id}` stands there twice");
+            ensure!(start.is_none(), "`{BEGIN} {id}` comes before the end of another one");
             start = Some(place);
         }
         place += line.len();
         if words == format!("{END} {id}") {
-            let start =
-                start.with_context(|| format!("`{END} {id}` comes before `{BEGIN} {id}`"))?;
-            return Ok(start..place);
+            let start = start.take();
+            found.push(start.with_context(|| format!("`{BEGIN} {id}` is missing"))?..place);
         }
     }
-    bail!("the marks `{BEGIN} {id}` and `{END} {id}` are not there")
+    ensure!(start.is_none(), "`{END} {id}` is missing");
+    ensure!(!found.is_empty(), "the marks `{BEGIN} {id}` and `{END} {id}` are not there");
+    Ok(found)
 }
 
 /// The workspace file of the exercises. They build on the chapters, or with `own`, on the learner's own
@@ -364,19 +373,19 @@ mod tests {}
     #[test]
     fn a_region_of_a_learner_is_found_by_its_marks() {
         let text = rendered(Fill::Starter);
-        let range = region(&text, "04.1").unwrap();
+        let found = regions(&text, "04.1").unwrap();
+        let [range] = found.as_slice() else { panic!("{found:?}") };
         assert!(text[range.clone()].starts_with("    // EXERCISE 04.1: Title\n"));
-        assert!(text[range].ends_with("    // END 04.1\n"));
-        for damaged in [
-            text.replace("// END 04.1", ""),
-            text.replace("// EXERCISE", "//"),
-            text.clone() + &text,
-        ] {
-            let found = region(&damaged, "04.1");
-            // The first of two whole regions is as good as the only one.
-            assert!(found.is_err() || damaged.len() > text.len());
+        assert!(text[range.clone()].ends_with("    // END 04.1\n"));
+        assert_eq!(regions(&(text.clone() + &text), "04.1").unwrap().len(), 2);
+
+        let without_end = text.replace("// END 04.1", "");
+        let without_begin = text.replace("// EXERCISE", "//");
+        let begun_twice = without_end.clone() + &text;
+        for damaged in [without_end, without_begin, begun_twice] {
+            assert!(regions(&damaged, "04.1").is_err(), "{damaged}");
         }
-        assert!(region(&text, "04.2").is_err());
+        assert!(regions(&text, "04.2").is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::crates::{Chapter, Files, Fill, read_text_files, region};
+use super::crates::{Chapter, Files, Fill, read_text_files, regions};
 use super::manifest::Exercise;
 use super::state::replace;
 
@@ -76,24 +76,27 @@ impl Learner {
         present: &str,
         starter: &str,
     ) -> String {
-        if exercise.bugs.is_empty()
-            && let (Ok(mine), Ok(fresh)) =
-                (region(present, &exercise.id), region(starter, &exercise.id))
-        {
-            return format!(
-                "{}{}{}",
-                &present[..mine.start],
-                &starter[fresh],
-                &present[mine.end..]
-            );
-        }
-        let mut text = starter.to_string();
-        for other in chapter.manifest.exercises.iter().filter(|other| other.id != exercise.id) {
-            if let (Ok(mine), Ok(place)) = (region(present, &other.id), region(&text, &other.id)) {
-                text.replace_range(place, &present[mine]);
+        let with_regions_of = |text: &str, from: &str, id: &str| {
+            let (places, parts) = (regions(text, id).ok()?, regions(from, id).ok()?);
+            let mut text = text.to_string();
+            if places.len() != parts.len() {
+                return None;
             }
+            // From the last to the first, so that the places before stay where they are.
+            for (place, part) in places.into_iter().zip(parts).rev() {
+                text.replace_range(place, &from[part]);
+            }
+            Some(text)
+        };
+        if exercise.bugs.is_empty()
+            && let Some(text) = with_regions_of(present, starter, &exercise.id)
+        {
+            return text;
         }
-        text
+        let others = chapter.manifest.exercises.iter().filter(|other| other.id != exercise.id);
+        others.fold(starter.to_string(), |text, other| {
+            with_regions_of(&text, present, &other.id).unwrap_or(text)
+        })
     }
 
     /// The learner's solution beside the reference, for each file of the exercise: its name, the one,
@@ -110,7 +113,10 @@ impl Learner {
             let mine = fs::read_to_string(&path)
                 .with_context(|| format!("{} cannot be read", path.display()))?;
             let theirs = &reference[Path::new(file)];
-            let part = |text: &str| region(text, &exercise.id).map(|part| text[part].to_string());
+            let part = |text: &str| -> Result<String> {
+                let parts = regions(text, &exercise.id)?;
+                Ok(parts.into_iter().map(|part| text[part].to_string()).collect())
+            };
             let pair = match (part(&mine), part(theirs)) {
                 (Ok(mine), Ok(theirs)) => (mine, theirs),
                 _ => (mine, theirs.clone()),

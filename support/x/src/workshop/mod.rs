@@ -44,7 +44,19 @@ pub struct Workshop {
 impl Workshop {
     /// Reads the chapters' manifests.
     pub fn read(root: &Path) -> Result<Workshop> {
-        let chapters = Chapter::read_all(&root.join("chapters"))?;
+        Workshop::read_some(root, "")
+    }
+
+    /// Reads the manifests of those chapters that have `part` in their names.
+    ///
+    /// # Errors
+    /// If there is none, besides what is wrong with a manifest.
+    pub fn read_some(root: &Path, part: &str) -> Result<Workshop> {
+        let chapters = Chapter::read_all(&root.join("chapters"), part)?;
+        ensure!(
+            part.is_empty() || !chapters.is_empty(),
+            "there is no chapter with exercises and {part} in its name"
+        );
         Ok(Workshop { root: root.into(), chapters })
     }
 
@@ -120,17 +132,10 @@ impl Workshop {
         Ok(())
     }
 
-    /// Verifies the exercises of all chapters, or of those whose name contains `only`.
-    pub fn verify(&self, only: Option<&str>) -> Result<()> {
-        let chosen: Vec<&Chapter> = self
-            .chapters
-            .iter()
-            .filter(|chapter| only.is_none_or(|part| chapter.name.contains(part)))
-            .collect();
-        ensure!(!chosen.is_empty(), "no chapter with exercises is called that");
-
+    /// Verifies the exercises of the chapters.
+    pub fn verify(&self) -> Result<()> {
         // Building one crate keeps one core busy, so there is a worker for each.
-        let queue = Mutex::new(chosen.into_iter());
+        let queue = Mutex::new(self.chapters.iter());
         let results: Vec<Result<Count>> = thread::scope(|scope| {
             let workers: Vec<_> = (0..thread::available_parallelism().map_or(1, usize::from))
                 .map(|number| {
@@ -162,14 +167,15 @@ impl Workshop {
         Ok(())
     }
 
-    /// Says which tests each exercise of a chapter turns green.
-    pub fn plan(&self, chapter: &str) -> Result<()> {
-        let chapter = self.chapters.iter().find(|one| one.name.contains(chapter));
-        let chapter = chapter.context("no chapter with exercises is called that")?;
-        let (verifier_folder, workspace) = self.alone(chapter, &chapter.name)?;
-        let target = verifier_folder.join("target");
-        let scratch = Scratch::new(verifier_folder.join("exercises"));
-        verifier(scratch, &target).plan(chapter, &workspace)
+    /// Says which tests each exercise turns green.
+    pub fn plan(&self) -> Result<()> {
+        for chapter in &self.chapters {
+            let (folder, workspace) = self.alone(chapter, &chapter.name)?;
+            let target = folder.join("target");
+            let scratch = Scratch::new(folder.join("exercises"));
+            verifier(scratch, &target).plan(chapter, &workspace)?;
+        }
+        Ok(())
     }
 
     /// A folder for a workspace of one chapter, and the workspace's own files.

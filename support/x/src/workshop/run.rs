@@ -20,12 +20,15 @@ use super::scratch::Scratch;
 /// The children that run now, to be ended with us.
 static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
-/// Kills what is running. Called when the process is told to end.
+/// Kills what is running, for good: nothing can be started after it. Called when the process ends.
 pub fn kill_children() {
-    for group in lock().iter() {
+    let running = lock();
+    for group in running.iter() {
         // One that has just ended needs no killing.
         let _ = killpg(*group, Signal::SIGKILL);
     }
+    // Whoever is about to start the next child waits for this lock until the process is gone.
+    std::mem::forget(running);
 }
 
 /// The tests of one crate, built.
@@ -144,15 +147,15 @@ struct Ended {
 
 /// Runs a command in a process group of its own, and kills the whole group at the deadline.
 fn run(command: &mut Command, deadline: Option<Duration>) -> Result<Ended> {
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // No child is started that the list does not know.
+    let mut running = lock();
     let mut child = command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
         .spawn()
         .with_context(|| format!("{} cannot be started", command.get_program().display()))?;
     let group = Pid::from_raw(child.id().try_into()?);
-    lock().push(group);
+    running.push(group);
+    drop(running);
 
     let stdout = read_all(child.stdout.take().context("standard output is piped")?);
     let stderr = read_all(child.stderr.take().context("standard error is piped")?);

@@ -104,10 +104,12 @@ impl State {
             Some(hint) => self.fitting.insert(id.into(), hint),
             None => self.fitting.remove(id),
         };
-        match before == hint {
-            true => Ok(()),
-            false => self.write(),
+        if before == hint {
+            return Ok(());
         }
+        // Something else has failed: the hint that fits it comes first again.
+        self.hints.remove(id);
+        self.write()
     }
 
     /// The hint to be shown next, of `count`: the one that fits first, then the others in turn. When
@@ -166,6 +168,8 @@ mod tests {
         state.set_fitting("04.1", Some(2)).unwrap();
         let shown: Vec<usize> = (0..5).map(|_| state.next_hint("04.1", 3).unwrap()).collect();
         assert_eq!(shown, [2, 0, 1, 2, 0]);
+        state.set_fitting("04.1", Some(1)).unwrap();
+        assert_eq!(state.next_hint("04.1", 3).unwrap(), 1);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub fn serve(listener: TcpListener, connections: usize) -> io::Result<Stats> {
 
 /// Sends back what one client sends, until it has no more to say.
 pub(crate) fn echo(mut stream: TcpStream) -> io::Result<()> {
+    // ANCHOR: echo_body
     let mut buffer = [0; BUFFER];
     loop {
         let n = uninterrupted(|| stream.read(&mut buffer))?;
@@ -31,6 +32,7 @@ pub(crate) fn echo(mut stream: TcpStream) -> io::Result<()> {
         }
         stream.write_all(&buffer[..n])?;
     }
+    // ANCHOR_END: echo_body
 }
 // ANCHOR_END: blocking
 

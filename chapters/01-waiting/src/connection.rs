@@ -41,11 +41,13 @@ impl Connection {
 
     /// Writes until the connection is drained. On `WouldBlock`, the rest stays for another call.
     pub(crate) fn write(&mut self) -> io::Result<()> {
+        // ANCHOR: write_body
         while !self.is_drained() {
             let rest = &self.buffer[self.unwritten.clone()];
             self.unwritten.start += uninterrupted(|| self.stream.write(rest))?;
         }
         Ok(())
+        // ANCHOR_END: write_body
     }
 }
 // ANCHOR_END: connection

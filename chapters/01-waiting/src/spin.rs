@@ -53,10 +53,12 @@ pub fn serve(listener: TcpListener, connections: usize) -> io::Result<Stats> {
 
 /// Goes on with one client as far as one read leads. Gives false when the client is done.
 fn step(connection: &mut Connection) -> io::Result<bool> {
+    // ANCHOR: step_body
     if connection.is_drained() && connection.read()? == 0 {
         return Ok(false);
     }
     connection.write()?;
     Ok(true)
+    // ANCHOR_END: step_body
 }
 // ANCHOR_END: spin

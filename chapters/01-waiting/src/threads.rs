@@ -21,6 +21,7 @@ pub fn serve(listener: TcpListener, connections: usize) -> io::Result<Stats> {
     thread::scope(|scope| {
         for _ in 0..connections {
             let stream = accept(&listener)?;
+            // ANCHOR: thread_of_its_own
             let thread = Builder::new().spawn_scoped(scope, move || {
                 if echo(stream).is_err() {
                     count_failure();
@@ -29,6 +30,7 @@ pub fn serve(listener: TcpListener, connections: usize) -> io::Result<Stats> {
             if thread.is_err() {
                 count_failure();
             }
+            // ANCHOR_END: thread_of_its_own
         }
         Ok::<(), io::Error>(())
     })?;

@@ -7,25 +7,11 @@ use std::net::Shutdown;
 use std::thread;
 
 use ch01_waiting::Serve;
-use common::{Server, hang_up, large_message, listener, receive, reset, round_trip, stuff};
+use common::{
+    Server, hang_up, large_message, listener, receive, reset, round_trip, send, stuff, suite,
+};
 use nix::sys::socket;
 use std::os::fd::AsRawFd;
-
-macro_rules! suite {
-    ([$($way:ident)*] $tests:tt) => {
-        $(suite!($way $tests);)*
-    };
-    ($way:ident [$($test:ident)*]) => {
-        mod $way {
-            $(
-                #[test]
-                fn $test() {
-                    conformance::watch(|| super::$test(ch01_waiting::$way::serve));
-                }
-            )*
-        }
-    };
-}
 
 suite!([blocking threads spin callbacks] [
     what_a_client_sends_comes_back
@@ -85,14 +71,9 @@ fn a_client_that_sends_while_it_reads_gets_all_of_it(serve: Serve) {
     let server = Server::start(serve, 1);
     let mut client = server.connect();
     let message = large_message();
-    thread::scope(|scope| {
-        let mut sender = client.try_clone().unwrap();
-        scope.spawn({
-            let message = &message;
-            move || sender.write_all(message).unwrap()
-        });
-        receive(&mut client, &message);
-    });
+    let sender = send(&client, &message);
+    receive(&mut client, &message);
+    sender.join().unwrap();
     hang_up(client);
     assert_eq!(server.stats().failed, 0);
 }
@@ -158,10 +139,11 @@ fn a_server_for_nobody_returns_at_once(serve: Serve) {
 
 fn a_listener_that_is_shut_down_ends_the_server_with_an_error(serve: Serve) {
     let listener = listener();
-    let same = listener.try_clone().unwrap();
+    // Not a clone, which would keep a listener open that its server has left.
+    let fd = listener.as_raw_fd();
     let server = Server::start_with(listener, serve, 2);
     hang_up(server.connect());
-    socket::shutdown(same.as_raw_fd(), socket::Shutdown::Both).unwrap();
+    socket::shutdown(fd, socket::Shutdown::Both).unwrap();
     let error = server.result().unwrap_err();
     assert_eq!(error.raw_os_error(), Some(nix::libc::EINVAL), "{error}");
 }

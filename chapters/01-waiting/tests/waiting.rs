@@ -5,8 +5,8 @@ mod common;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use ch01_waiting::{Serve, Stats, blocking, callbacks, spin, threads};
-use common::{Server, hang_up, large_message, receive, round_trip, stuff};
+use ch01_waiting::{Serve, Stats};
+use common::{Server, hang_up, large_message, receive, round_trip, stuff, suite};
 use conformance::watch;
 
 /// How many messages one client exchanges while others wait.
@@ -15,7 +15,7 @@ const ROUND_TRIPS: u64 = 100;
 #[test]
 fn the_blocking_server_leaves_the_second_client_waiting_for_the_first() {
     watch(|| {
-        let server = Server::start(blocking::serve, 2);
+        let server = Server::start(ch01_waiting::blocking::serve, 2);
         let (mut first, mut second) = (server.connect(), server.connect());
         second.write_all(b"me too").unwrap();
         for _ in 0..ROUND_TRIPS {
@@ -34,28 +34,54 @@ fn the_blocking_server_leaves_the_second_client_waiting_for_the_first() {
     });
 }
 
-#[test]
-fn the_other_servers_let_a_client_be_silent_while_they_serve_the_next() {
-    for serve in [threads::serve, spin::serve, callbacks::serve] {
-        watch(move || serve_beside_silent_clients(serve, 1));
+suite!([threads spin callbacks] [
+    a_silent_client_holds_up_nobody_else
+    a_client_that_does_not_read_holds_up_nobody_else
+]);
+
+fn a_silent_client_holds_up_nobody_else(serve: Serve) {
+    let server = Server::start(serve, 2);
+    let (mut silent, mut talker) = (greeted(&server), greeted(&server));
+    for _ in 0..ROUND_TRIPS {
+        round_trip(&mut talker, b"ping");
     }
+    round_trip(&mut silent, b"still here");
+    hang_up(silent);
+    hang_up(talker);
+    server.stats();
+}
+
+fn a_client_that_does_not_read_holds_up_nobody_else(serve: Serve) {
+    let server = Server::start(serve, 2);
+    let mut first = server.connect();
+    let message = large_message();
+    let sent = stuff(&mut first, &message);
+
+    let mut second = greeted(&server);
+    for _ in 0..ROUND_TRIPS {
+        round_trip(&mut second, b"ping");
+    }
+    hang_up(second);
+    receive(&mut first, &message[..sent]);
+    hang_up(first);
+    server.stats();
 }
 
 #[test]
 fn spinning_asks_every_silent_client_in_vain_on_every_round() {
-    let stats = watch(|| serve_beside_silent_clients(spin::serve, 10));
+    let stats = watch(|| serve_beside_silent_clients(ch01_waiting::spin::serve, 10));
     assert!(stats.would_block >= 10 * ROUND_TRIPS, "{stats:?}");
 }
 
 #[test]
 fn with_epoll_nobody_is_asked_in_vain() {
-    let stats = watch(|| serve_beside_silent_clients(callbacks::serve, 10));
+    let stats = watch(|| serve_beside_silent_clients(ch01_waiting::callbacks::serve, 10));
     assert_eq!(stats.would_block, 0, "{stats:?}");
 }
 
 #[test]
 fn with_epoll_the_thread_is_woken_only_when_something_happens() {
-    let stats = watch(|| serve_beside_silent_clients(callbacks::serve, 10));
+    let stats = watch(|| serve_beside_silent_clients(ch01_waiting::callbacks::serve, 10));
     // Eleven clients connect, say hello and leave. One of them says something ROUND_TRIPS times.
     assert!(stats.wakeups <= 3 * 11 + ROUND_TRIPS, "{stats:?}");
 }
@@ -63,7 +89,7 @@ fn with_epoll_the_thread_is_woken_only_when_something_happens() {
 #[test]
 fn with_epoll_a_client_that_does_not_read_is_not_tried_again_and_again() {
     let stats = watch(|| {
-        let server = Server::start(callbacks::serve, 1);
+        let server = Server::start(ch01_waiting::callbacks::serve, 1);
         let mut client = server.connect();
         let message = large_message();
         let sent = stuff(&mut client, &message);

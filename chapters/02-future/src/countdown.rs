@@ -21,12 +21,14 @@ impl Future for Countdown {
     type Output = u32;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+        // ANCHOR: countdown_body
         if self.left == 0 {
             return Poll::Ready(self.from);
         }
         self.left -= 1;
         cx.waker().wake_by_ref();
         Poll::Pending
+        // ANCHOR_END: countdown_body
     }
 }
 // ANCHOR_END: countdown

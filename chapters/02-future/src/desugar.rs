@@ -44,6 +44,7 @@ impl Future for AddSlowly {
     type Output = u32;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+        // ANCHOR: poll_body
         loop {
             match &mut *self {
                 Self::Start { first, second } => {
@@ -62,6 +63,7 @@ impl Future for AddSlowly {
                 Self::Done => panic!("`AddSlowly` polled after completion"),
             }
         }
+        // ANCHOR_END: poll_body
     }
 }
 // ANCHOR_END: poll

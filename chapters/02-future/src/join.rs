@@ -57,6 +57,7 @@ impl<A: Future, B: Future> Future for Join<A, B> {
             (Pin::new_unchecked(&mut this.a), Pin::new_unchecked(&mut this.b), &mut this.outputs)
         };
         // ANCHOR_END: project
+        // ANCHOR: both
         poll_unless_finished(a, &mut outputs.0, cx);
         poll_unless_finished(b, &mut outputs.1, cx);
         match mem::take(outputs) {
@@ -66,6 +67,7 @@ impl<A: Future, B: Future> Future for Join<A, B> {
                 Poll::Pending
             }
         }
+        // ANCHOR_END: both
     }
 }
 

@@ -60,6 +60,7 @@ impl Future for SelfBorrow {
     type Output = Result<u32, Moved>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // ANCHOR: self_borrow_body
         let now = (&raw const self.number).addr();
         match self.borrowed {
             None => {
@@ -70,6 +71,7 @@ impl Future for SelfBorrow {
             Some(then) if then == now => Poll::Ready(Ok(self.number)),
             Some(then) => Poll::Ready(Err(Moved { then, now })),
         }
+        // ANCHOR_END: self_borrow_body
     }
 }
 // ANCHOR_END: self_borrow

@@ -3,7 +3,7 @@
 use std::pin::{Pin, pin};
 use std::task::{Poll, Waker};
 
-use ch02_future::{SelfBorrow, borrow_across_await, poll_once};
+use ch02_future::{SelfBorrow, borrow_across_await, counting_waker, poll_once};
 
 fn address<T>(value: &T) -> usize {
     (&raw const *value).addr()
@@ -29,6 +29,17 @@ fn a_self_borrow_that_stays_finds_what_it_borrowed() {
     let mut future = pin!(SelfBorrow::new(7));
     assert_eq!(poll_once(future.as_mut(), Waker::noop()), Poll::Pending);
     assert_eq!(poll_once(future, Waker::noop()), Poll::Ready(Ok(7)));
+}
+
+#[test]
+fn a_self_borrow_that_is_pending_has_asked_for_another_poll() {
+    let (waker, wakes) = counting_waker();
+    let mut future = pin!(SelfBorrow::new(7));
+    assert_eq!(wakes.get(), 0);
+    assert_eq!(poll_once(future.as_mut(), &waker), Poll::Pending);
+    assert_eq!(wakes.get(), 1);
+    assert_eq!(poll_once(future, &waker), Poll::Ready(Ok(7)));
+    assert_eq!(wakes.get(), 1);
 }
 
 // ANCHOR: moved

@@ -55,6 +55,15 @@ fn when_both_would_be_ready_the_first_wins_and_the_second_is_not_polled() {
 }
 
 #[test]
+fn a_loser_that_would_be_ready_too_still_has_its_output() {
+    let future = pin!(select(Box::pin(async { "first" }), Box::pin(async { "second" })));
+    let Poll::Ready(Either::Left(("first", loser))) = poll_once(future, Waker::noop()) else {
+        panic!("the first should have won at the first poll");
+    };
+    assert_eq!(poll_once(pin!(loser), Waker::noop()), Poll::Ready("second"));
+}
+
+#[test]
 fn both_are_polled_until_one_is_ready() {
     let log = Log::default();
     let mut future = pin!(select(spy("a", 2, &log), spy("b", 1, &log)));

@@ -53,10 +53,12 @@ impl EventLoop {
         then: fn(&mut EventLoop, T) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut event = EpollEvent::new(readiness | EpollFlags::EPOLLONESHOT, key(&source));
+        // ANCHOR: when_body
         self.epoll.modify(&source, &mut event)?;
         let fd = source.as_fd().as_raw_fd();
         self.waiting.insert(fd, Box::new(move |events| then(events, source)));
         Ok(())
+        // ANCHOR_END: when_body
     }
     // ANCHOR_END: register
 

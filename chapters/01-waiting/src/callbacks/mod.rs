@@ -91,6 +91,7 @@ fn on_readable(events: &mut EventLoop, mut connection: Connection) -> io::Result
 }
 
 fn on_writable(events: &mut EventLoop, mut connection: Connection) -> io::Result<()> {
+    // ANCHOR: on_writable_body
     match connection.write() {
         Ok(()) => events.when(EpollFlags::EPOLLIN, connection, on_readable),
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -99,6 +100,7 @@ fn on_writable(events: &mut EventLoop, mut connection: Connection) -> io::Result
         }
         Err(error) => over(events, Err(error)),
     }
+    // ANCHOR_END: on_writable_body
 }
 
 /// The end of one connection. What the server goes on with is up to the others.

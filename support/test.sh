@@ -52,6 +52,10 @@ fi
 step "tests, failing demos and doc tests"
 cargo test --workspace
 
+step "the exercises: starters, tests, planted bugs"
+cargo x gen --check
+cargo x verify
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 

@@ -9,22 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use ch03_block_on::{Parker, block_on, signal};
-use conformance::watch;
+use conformance::{watch, yield_now};
 use trace::{Cause, Event, MAIN, PollResult, Recording, invariants};
 
 /// A future that wakes itself and is pending, for so many polls.
 async fn yields(times: usize) {
     for _ in 0..times {
-        let mut yielded = false;
-        poll_fn(|context| {
-            if yielded {
-                return Poll::Ready(());
-            }
-            yielded = true;
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        yield_now().await;
     }
 }
 

@@ -11,13 +11,12 @@
 
 use std::cell::Cell;
 use std::error::Error;
-use std::future::poll_fn;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::task::Poll;
 
 use ch04_waker::{Schedule, Task, TaskQueue};
 use conformance::demo::{self, Version};
+use conformance::yield_now;
 
 fn main() -> ExitCode {
     demo::run(body)
@@ -84,17 +83,4 @@ fn body(version: Version) -> Result<(), Box<dyn Error>> {
     Err("The task is not done, and it is not queued: it sleeps for ever.\n\
          Its wake came during the poll, found the flag still set, and was swallowed."
         .into())
-}
-
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

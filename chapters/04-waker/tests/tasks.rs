@@ -7,25 +7,12 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use ch04_waker::{Task, TaskQueue};
-use conformance::watch;
+use conformance::{watch, yield_now};
 use trace::{Cause, Event, PollResult, Recording, invariants};
 
 fn task(queue: &Rc<TaskQueue>, id: u64, future: impl Future<Output = ()> + 'static) -> Rc<Task> {
     let schedule = Rc::downgrade(queue);
     Task::new(id, Box::pin(future).into(), schedule)
-}
-
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
 }
 
 #[test]

@@ -109,15 +109,21 @@ pub fn start(name: &str, version: Version) -> Outcome {
 /// # Panics
 /// If it cannot be started, or still runs after twice [`DEADLINE`] (it is killed then).
 pub fn finish_within_deadline(command: &mut Command) -> Outcome {
+    let (mut child, name) = spawn(command);
+    let stdout = read_all(child.stdout.take().expect("standard output is piped"));
+    finish(&mut child, stdout, &name)
+}
+
+/// Starts a command whose output is read here. Returns its name with it.
+pub(crate) fn spawn(command: &mut Command) -> (Child, String) {
     let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
+    let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{name}: {error}"));
-    let stdout = read_all(child.stdout.take().expect("standard output is piped"));
-    finish(&mut child, stdout, &name)
+    (child, name)
 }
 
 /// The command that starts the example `name` of the chapter whose test calls this.

@@ -5,55 +5,16 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::thread;
 
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, StreamExt};
 use trace::Recording;
 
-use crate::Stage;
+use crate::{Probe, Stage, yield_now};
 
 type Log<T> = Rc<RefCell<Vec<T>>>;
-
-/// Lets the other tasks run once.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
-}
-
-/// A future that counts its polls, shows its wakers, and ends when it is told to.
-#[derive(Clone, Default)]
-struct Probe {
-    polls: Rc<Cell<usize>>,
-    waker: Rc<RefCell<Option<Waker>>>,
-    done: Rc<Cell<bool>>,
-}
-
-impl Future for Probe {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.polls.set(self.polls.get() + 1);
-        let previous = self.waker.replace(Some(cx.waker().clone()));
-        drop(previous);
-        if self.done.get() { Poll::Ready(()) } else { Poll::Pending }
-    }
-}
-
-impl Probe {
-    fn waker(&self) -> Waker {
-        self.waker.borrow().clone().expect("the probe has been polled")
-    }
-}
 
 /// Runs its closure when it is dropped.
 struct OnDrop<F: FnMut()>(F);
@@ -200,7 +161,7 @@ pub fn a_cloned_waker_wakes_when_the_first_is_gone<S: Stage>() {
         S::spawn(probe.clone());
         yield_now().await;
         let clone = probe.waker();
-        probe.waker.take();
+        probe.kept.take();
         clone.wake();
         yield_now().await;
         assert_eq!(probe.polls.get(), 2);

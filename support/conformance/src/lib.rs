@@ -3,6 +3,7 @@
 //! - [`watch`] runs a test body under a deadline, and explains a hang from its trace.
 //! - [`Stage`] and [`executor_suite!`]: what every executor owes its tasks.
 //! - [`NetStage`] and [`net_suite!`]: what every runtime with sockets owes its streams.
+//! - [`Probe`] and [`yield_now`]: futures that tests need again and again.
 //! - [`demo`] starts the failing demos of a chapter, from its examples and from its tests.
 //! - [`Server`] runs an example that serves, as a child process.
 
@@ -11,10 +12,12 @@ pub mod demo;
 pub mod executor;
 #[doc(hidden)]
 pub mod net;
+mod probe;
 mod server;
 mod stage;
 mod watchdog;
 
+pub use probe::{Probe, yield_now};
 pub use server::Server;
 pub use stage::{NetStage, Stage};
 pub use watchdog::{DEADLINE, watch};

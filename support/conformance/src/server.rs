@@ -1,7 +1,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::fd::RawFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
 
@@ -34,14 +34,7 @@ impl Server {
     /// # Panics
     /// As [`start`](Server::start) does.
     pub fn run(command: &mut Command) -> Server {
-        let name = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
-
+        let (mut child, name) = demo::spawn(command);
         let mut stdout = BufReader::new(child.stdout.take().expect("standard output is piped"));
         let (first, is_first) = channel();
         let rest = thread::spawn(move || {

@@ -191,11 +191,8 @@ impl Session {
                 0
             }
         };
-        say!(
-            "{} {}",
-            styled(HEAD, format!("A hint for {}:", exercise.id)),
-            exercise.hints[number].text.trim()
-        );
+        say!("{}", styled(HEAD, format!("A hint for {}:", exercise.id)));
+        say!("{}", exercise.hints[number].text.trim_end().trim_start_matches('\n'));
         Ok(())
     }
 

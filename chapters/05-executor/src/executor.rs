@@ -1,11 +1,10 @@
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use futures::task::{LocalFutureObj, LocalSpawn, SpawnError};
-use trace::{Cause, Event, MAIN, PollResult, emit};
+use trace::{Event, emit};
 
 use crate::main_waker::MainWaker;
 use crate::scheduler::Scheduler;
@@ -49,8 +48,9 @@ impl Executor {
         enter(&spawner, || {
             let mut future = pin!(future);
             loop {
+                // ANCHOR: turn
                 if main.take_woken()
-                    && let Poll::Ready(output) = poll_main(future.as_mut(), &main)
+                    && let Poll::Ready(output) = main.poll(future.as_mut())
                 {
                     return output;
                 }
@@ -58,6 +58,7 @@ impl Executor {
                 if !main.is_woken() {
                     self.sleep();
                 }
+                // ANCHOR_END: turn
             }
         })
     }
@@ -96,15 +97,3 @@ impl LocalSpawn for Spawner {
     }
 }
 // ANCHOR_END: spawner
-
-fn poll_main<F: Future>(future: Pin<&mut F>, main: &Arc<MainWaker>) -> Poll<F::Output> {
-    emit!(Event::PollStart { task: MAIN });
-    let _cause = trace::caused_by(Cause::Task(MAIN));
-    let waker = Waker::from(main.clone());
-    let poll = future.poll(&mut Context::from_waker(&waker));
-    drop(waker);
-    let result = if poll.is_ready() { PollResult::Ready } else { PollResult::Pending };
-    // One reference is the executor's own, and no waker.
-    emit!(Event::PollEnd { task: MAIN, result, wakers: Arc::strong_count(main) - 1 });
-    poll
-}

@@ -33,5 +33,7 @@ mod scheduler;
 mod spawn;
 
 pub use executor::Executor;
+pub use main_waker::MainWaker;
 pub use park::Park;
+pub use scheduler::Scheduler;
 pub use spawn::{enter, is_entered, spawn};

@@ -41,9 +41,10 @@ struct Entry {
 }
 
 // ANCHOR: scheduler
-/// Knows every unfinished task, and which of them are to be polled.
+/// Knows every unfinished task, and which of them are to be polled. The loop around it decides when:
+/// chapter 9 puts another one there.
 #[derive(Default)]
-pub(crate) struct Scheduler {
+pub struct Scheduler {
     entries: RefCell<BTreeMap<TaskId, Entry>>,
     queue: TaskQueue,
     last_id: Cell<TaskId>,
@@ -51,6 +52,7 @@ pub(crate) struct Scheduler {
 
 impl Schedule for Scheduler {
     fn schedule(&self, task: Rc<Task>) {
+        // ANCHOR: schedule_body
         let mut entries = self.entries.borrow_mut();
         if let Some(entry) = entries.get_mut(&task.id())
             && entry.state != State::Queued
@@ -58,13 +60,14 @@ impl Schedule for Scheduler {
             entry.state = State::Queued;
             self.queue.push(task);
         }
+        // ANCHOR_END: schedule_body
     }
 }
 // ANCHOR_END: scheduler
 
 impl Scheduler {
     /// Makes a task and queues it for its first poll.
-    pub(crate) fn spawn(self: &Rc<Self>, future: LocalFutureObj<'static, ()>) {
+    pub fn spawn(self: &Rc<Self>, future: LocalFutureObj<'static, ()>) {
         let id = self.last_id.get() + 1;
         self.last_id.set(id);
         let schedule = Rc::downgrade(self);
@@ -79,7 +82,7 @@ impl Scheduler {
     ///
     /// # Panics
     /// If the task panics. It has ended then, and the others are as they were.
-    pub(crate) fn run_next(&self) -> bool {
+    pub fn run_next(&self) -> bool {
         let Some(task) = self.queue.pop() else {
             return false;
         };
@@ -107,7 +110,7 @@ impl Scheduler {
     // ANCHOR_END: run_next
 
     /// Whether the loop may sleep.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
 
@@ -129,7 +132,7 @@ impl Scheduler {
 
     // ANCHOR: cancel_all
     /// Ends every task, in the order of their spawning, and drops their futures.
-    pub(crate) fn cancel_all(&self) {
+    pub fn cancel_all(&self) {
         // Dropping a future may wake other tasks, so no borrow is held while one is dropped.
         while let Some((_, entry)) = self.pop_entry() {
             entry.task.cancel();

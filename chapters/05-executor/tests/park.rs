@@ -177,6 +177,18 @@ fn a_park_may_wake_tasks_and_they_are_polled() {
 }
 
 #[test]
+fn a_main_future_that_wakes_itself_does_not_let_the_thread_sleep() {
+    watch(|| {
+        let executor = Executor::new(hooked(|| panic!("the main future was woken")));
+        executor.block_on(async {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        });
+    });
+}
+
+#[test]
 fn the_thread_sleeps_only_when_nobody_can_go_on() {
     watch(|| {
         let executor = Executor::new(hooked(|| panic!("there is something to run")));

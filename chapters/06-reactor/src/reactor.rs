@@ -83,6 +83,7 @@ impl Reactor {
     /// # Errors
     /// If the descriptor is not registered.
     pub fn delete(&self, fd: RawFd) -> io::Result<()> {
+        // ANCHOR: delete_body
         let source = self.source(fd)?;
         self.poller.delete(source.as_fd())?;
         emit!(Event::FdDelete { fd });
@@ -92,6 +93,7 @@ impl Reactor {
         // Only now that nothing is borrowed: each of these may run somebody's `Drop`.
         drop((reader, writer, registered));
         Ok(())
+        // ANCHOR_END: delete_body
     }
     // ANCHOR_END: delete
 
@@ -107,6 +109,7 @@ impl Reactor {
     /// # Errors
     /// If the descriptor is not registered.
     pub fn arm(&self, fd: RawFd, direction: Direction, cx: &mut Context<'_>) -> io::Result<()> {
+        // ANCHOR: arm_body
         // First of all, because a waker's clone may run any code. It may even delete this `fd`.
         let waker = cx.waker().clone();
         let source = self.source(fd)?;
@@ -114,14 +117,17 @@ impl Reactor {
         let asked = self.ask(fd, source.as_fd());
         drop(replaced);
         asked
+        // ANCHOR_END: arm_body
     }
 
     /// Asks the kernel for what the slots of `fd` wait for, both directions at once.
     fn ask(&self, fd: RawFd, source: BorrowedFd<'_>) -> io::Result<()> {
+        // ANCHOR: ask_body
         let slots = self.slots.borrow();
         let (read, write) = (slots.has(fd, Direction::Read), slots.has(fd, Direction::Write));
         emit!(Event::Interest { fd, read, write });
         self.poller.modify(source, polling::Event::new(fd as usize, read, write))
+        // ANCHOR_END: ask_body
     }
     // ANCHOR_END: arm
 
@@ -140,6 +146,7 @@ impl Reactor {
                 continue;
             };
             emit!(Event::Ready { fd, read: event.readable, write: event.writable });
+            // ANCHOR: report_body
             for (direction, ready) in
                 [(Direction::Read, event.readable), (Direction::Write, event.writable)]
             {
@@ -151,6 +158,7 @@ impl Reactor {
             if self.slots.borrow().has_any(fd) {
                 self.ask(fd, source.as_fd())?;
             }
+            // ANCHOR_END: report_body
         }
         Ok(reported)
     }

@@ -13,12 +13,16 @@ use trace::{Direction, Event, emit};
 ///
 /// See the section "A table of wakers" of chapter 6.
 pub fn read_key(fd: RawFd) -> usize {
+    // ANCHOR: read_key_body
     fd as usize * 2
+    // ANCHOR_END: read_key_body
 }
 
 /// The slot of the task that waits to write to `fd`: the one after [`read_key`].
 pub fn write_key(fd: RawFd) -> usize {
+    // ANCHOR: write_key_body
     fd as usize * 2 + 1
+    // ANCHOR_END: write_key_body
 }
 // ANCHOR_END: keys
 

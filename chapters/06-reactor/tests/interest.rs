@@ -56,6 +56,21 @@ fn arming_again_changes_the_one_registration() {
 }
 
 #[test]
+fn a_park_without_a_report_leaves_the_registration_armed() {
+    checked(|| {
+        let reactor = Reactor::new().unwrap();
+        let (left, _right) = pair();
+        reactor.add(left.clone()).unwrap();
+        let waiter = Waiter::armed(&reactor, &left, Reading);
+        for _ in 0..3 {
+            park(&reactor, NOW);
+            assert_eq!((waiter.wakes(), waiter.kept()), (0, 1));
+            assert_registrations(&reactor, [asked(&left, true, false)]);
+        }
+    });
+}
+
+#[test]
 fn a_report_uses_up_the_registration() {
     checked(|| {
         let reactor = Reactor::new().unwrap();

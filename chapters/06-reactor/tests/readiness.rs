@@ -213,6 +213,21 @@ fn a_hang_up_while_nobody_waits_is_there_for_the_next_who_does() {
 }
 
 #[test]
+fn a_hang_up_while_nobody_waits_is_reported_once() {
+    checked(|| {
+        let reactor = Reactor::new().unwrap();
+        let (ours, theirs) = pair();
+        reactor.add(ours.clone()).unwrap();
+        drop(theirs);
+        // A second report would end the next sleep, and so would each that follows.
+        for _ in 0..3 {
+            park(&reactor, NOW);
+        }
+        assert_reports(&ours, 1);
+    });
+}
+
+#[test]
 fn a_report_may_be_wrong_and_the_read_does_not_block() {
     checked(|| {
         let reactor = Reactor::new().unwrap();

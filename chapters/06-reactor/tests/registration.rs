@@ -65,6 +65,27 @@ fn adding_twice_is_an_error_and_leaves_the_first_as_it_was() {
 }
 
 #[test]
+fn a_second_share_in_what_is_registered_is_given_back_and_the_first_is_kept() {
+    checked(|| {
+        let reactor = Reactor::new().unwrap();
+        let (ours, peer) = pair();
+        reactor.add(ours.clone()).unwrap();
+        let waiter = Waiter::armed(&reactor, &ours, Reading);
+
+        // Another source, of the same descriptor.
+        let again = Rc::new(ours.clone());
+        reactor.add(again.clone()).unwrap_err();
+        assert_eq!(Rc::strong_count(&again), 1);
+        drop(again);
+        assert_eq!(Rc::strong_count(&ours), 2);
+
+        (&*peer).write_all(b"x").unwrap();
+        park(&reactor, None);
+        assert_eq!(waiter.wakes(), 1);
+    });
+}
+
+#[test]
 fn a_regular_file_is_refused_in_words() {
     checked(|| {
         let reactor = Reactor::new().unwrap();
@@ -110,6 +131,20 @@ fn what_is_not_registered_can_be_neither_armed_nor_deleted() {
             assert_eq!(error.to_string(), format!("fd {fd} is not registered"));
         }
         assert_eq!(waiter.kept(), 0);
+    });
+}
+
+#[test]
+fn arming_what_is_not_registered_keeps_no_waker() {
+    checked(|| {
+        let reactor = Reactor::new().unwrap();
+        let (ours, _peer) = pair();
+        for direction in [Reading, Writing] {
+            let waiter = Waiter::new();
+            let error = waiter.arm(&reactor, &ours, direction).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            assert_eq!(waiter.kept(), 0);
+        }
     });
 }
 

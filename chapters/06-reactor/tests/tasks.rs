@@ -14,6 +14,7 @@ use ch05_executor::{Executor, Park, spawn};
 use ch06_reactor::Direction::{Read as Reading, Write as Writing};
 use ch06_reactor::{Direction, Reactor};
 use common::{asked, assert_registrations, checked, number, numbered, pair};
+use common::{this_thread, until_it_sleeps_in};
 use futures::channel::oneshot;
 use trace::{Cause, Event, Recording};
 
@@ -132,7 +133,11 @@ fn the_main_future_waits_for_a_descriptor_too() {
         let (ours, peer) = pair();
         reactor.add(ours.clone()).unwrap();
         let peer = peer.try_clone().unwrap();
-        let other = thread::spawn(move || (&peer).write_all(b"hello"));
+        let (sleeper, epoll) = (this_thread(), number(&reactor));
+        let other = thread::spawn(move || {
+            until_it_sleeps_in(&sleeper, epoll);
+            (&peer).write_all(b"hello")
+        });
         assert_eq!(executor.block_on(receive(&reactor, &ours, 5)), b"hello");
         other.join().unwrap().unwrap();
     });

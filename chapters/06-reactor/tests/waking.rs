@@ -15,7 +15,8 @@ use ch05_executor::Park;
 use ch06_reactor::Direction::{Read as Reading, Write as Writing};
 use ch06_reactor::{Direction, Reactor};
 use common::{
-    NOW, Waiter, asked, assert_registrations, checked, drain, number, numbered, pair, park,
+    NOW, Registration, Waiter, asked, assert_registrations, checked, drain, number, numbered, pair,
+    park,
 };
 use meddler::{Moment, alive, at_the_next, is_done, meddler};
 
@@ -72,6 +73,36 @@ fn a_wake_may_park() {
         });
         park(&scene.reactor, None);
         assert!(is_done());
+    });
+}
+
+#[test]
+fn a_waker_may_arm_the_other_direction_while_it_is_cloned() {
+    checked(|| {
+        let scene = Scene::new();
+        at_the_next(Moment::Clone, {
+            let scene = scene.clone();
+            move || scene.wait(&scene.ours, Writing)
+        });
+        scene.arm_meddler();
+        assert!(is_done());
+        assert_registrations(&scene.reactor, [asked(&scene.ours, true, true), scene.nothing()]);
+    });
+}
+
+#[test]
+fn a_waker_that_is_replaced_may_arm_the_other_direction_while_it_is_dropped() {
+    checked(|| {
+        let scene = Scene::new();
+        scene.arm_meddler();
+        at_the_next(Moment::Drop, {
+            let scene = scene.clone();
+            move || scene.wait(&scene.ours, Writing)
+        });
+        scene.wait(&scene.ours, Reading);
+        assert!(is_done());
+        assert_eq!(alive(), 0);
+        assert_registrations(&scene.reactor, [asked(&scene.ours, true, true), scene.nothing()]);
     });
 }
 
@@ -161,6 +192,11 @@ impl Scene {
     fn arm_meddler(&self) {
         self.try_to_arm_meddler().unwrap();
         assert_eq!(alive(), 1, "only the slot keeps one");
+    }
+
+    /// What is asked for the other socket, for which nobody waits.
+    fn nothing(&self) -> Registration {
+        asked(&self.other, false, false)
     }
 
     fn wait(&self, fd: &Rc<UnixStream>, direction: Direction) {

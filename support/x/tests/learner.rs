@@ -251,6 +251,23 @@ fn resetting_one_exercise_leaves_the_others_in_the_same_file_alone() {
 }
 
 #[test]
+fn a_mend_that_breaks_an_earlier_exercise_is_none() {
+    let course = Course::new("broken");
+    course.fill(RIGHT);
+    assert!(course.says(&["check", "01.1"]).1);
+    let mended = course.read(SOLUTION).replace("wrapping_sub", "saturating_sub");
+    course.write(SOLUTION, &mended.replace("waited = true", "waited = false"));
+    let (text, green) = course.says(&["check", "01.2"]);
+    assert!(!green);
+    contains(&text, "passed tiny::previous_of_zero_is_zero");
+    contains(&text, "failed tiny::waiting_once_comes_to_an_end");
+    contains(&text, "This is a test of 01.1, which was solved before this change.");
+
+    course.write(SOLUTION, &mended);
+    assert!(course.says(&["check", "01.2"]).1);
+}
+
+#[test]
 fn a_hang_is_ended_and_explained_and_the_hint_fits() {
     let course = Course::new("hang");
     course.write("chapters/01-tiny/Cargo.toml", &format!("{CARGO}{RUNTIME}"));

@@ -1,5 +1,7 @@
 //! Futures that the tests of this chapter share.
 
+#![allow(dead_code, reason = "each test file uses another part")]
+
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -40,9 +40,16 @@ impl Learner {
         &self,
         chapter: &Chapter,
         exercise: &Exercise,
+        is_solved: impl Fn(&Exercise) -> bool,
         backups: &Path,
     ) -> Result<Vec<PathBuf>> {
-        let starter = chapter.starter()?;
+        // No mark shows where another exercise's bug was mended, so the mended code is ours.
+        let starter = chapter.render(|other| {
+            match other.id != exercise.id && !other.bugs.is_empty() && is_solved(other) {
+                true => Fill::Reference,
+                false => Fill::Starter,
+            }
+        })?;
         let folder = fresh_folder(backups, &exercise.id)?;
         let mut kept = Vec::new();
         for file in exercise.files() {

@@ -88,7 +88,7 @@ impl Session {
                 return Ok(false);
             }
         };
-        let failed = self.run_tests(&tests, exercise, &folder)?;
+        let failed = self.run_tests(&tests, chapter, exercise, &folder)?;
         let solved = failed.is_none();
         self.remember(exercise, failed.as_deref().unwrap_or_default(), solved);
         match solved {
@@ -98,31 +98,21 @@ impl Session {
         Ok(solved)
     }
 
-    /// Runs the tests until one fails. Returns what that one has said, with its name.
+    /// Runs the tests of an exercise until one fails, and then those of the chapter's earlier
+    /// exercises that are solved: a solution must not break them. Returns what the test that failed
+    /// has said, with its name.
     fn run_tests(
         &self,
         tests: &Tests,
+        chapter: &Chapter,
         exercise: &Exercise,
         folder: &Path,
     ) -> Result<Option<String>> {
         for test in &exercise.tests {
-            let said = match tests.run(test, PATIENCE)? {
-                Verdict::Passed => {
-                    say!("{} {test}", styled(GOOD, "passed"));
-                    continue;
-                }
-                Verdict::Failed(output) => output,
-                Verdict::TimedOut(output) => format!(
-                    "{output}The test was ended after {:?}. It did not say what it waited for.\n",
-                    2 * PATIENCE
-                ),
+            let Some(said) = self.run_test(tests, test, folder)? else {
+                say!("{} {test}", styled(GOOD, "passed"));
+                continue;
             };
-            let verdict = match said.contains("still running after") {
-                true => "hung  ",
-                false => "failed",
-            };
-            say!("{} {test}", styled(BAD, verdict));
-            say!("{}", in_exercises(&readable(&said), folder));
             if let Some(other) = self.open_hole(&said, exercise) {
                 say!("It ran into the hole of {other}, which comes first.");
             }
@@ -130,9 +120,37 @@ impl Session {
             if left > 0 {
                 say!("{}", styled(FAINT, format!("{left} more test(s) were not run.")));
             }
-            return Ok(Some(format!("{test}\n{said}")));
+            return Ok(Some(said));
+        }
+        let earlier = chapter.manifest.exercises.iter().take_while(|one| one.id != exercise.id);
+        for one in earlier.filter(|one| self.state.is_solved(&one.id)) {
+            for test in &one.tests {
+                if let Some(said) = self.run_test(tests, test, folder)? {
+                    say!("This is a test of {}, which was solved before this change.", one.id);
+                    return Ok(Some(said));
+                }
+            }
         }
         Ok(None)
+    }
+
+    /// Runs one test. If it fails, tells how, and returns its name with what it has said.
+    fn run_test(&self, tests: &Tests, test: &str, folder: &Path) -> Result<Option<String>> {
+        let said = match tests.run(test, PATIENCE)? {
+            Verdict::Passed => return Ok(None),
+            Verdict::Failed(output) => output,
+            Verdict::TimedOut(output) => format!(
+                "{output}The test was ended after {:?}. It did not say what it waited for.\n",
+                2 * PATIENCE
+            ),
+        };
+        let verdict = match said.contains("still running after") {
+            true => "hung  ",
+            false => "failed",
+        };
+        say!("{} {test}", styled(BAD, verdict));
+        say!("{}", in_exercises(&readable(&said), folder));
+        Ok(Some(format!("{test}\n{said}")))
     }
 
     /// The other exercise whose `todo!` was met.
@@ -244,7 +262,8 @@ impl Session {
     pub fn reset(&mut self, chapter: &Chapter, exercise: &Exercise) -> Result<()> {
         let exercises = self.workshop.exercises();
         let learner = Learner::new(&exercises, chapter);
-        let kept = learner.reset(chapter, exercise, &exercises.join(".backup"))?;
+        let is_solved = |other: &Exercise| self.state.is_solved(&other.id);
+        let kept = learner.reset(chapter, exercise, is_solved, &exercises.join(".backup"))?;
         say!("{} is as it was at the beginning.", exercise.id);
         for backup in kept {
             say!("What stood there is in {}", self.workshop.short(&backup));

@@ -1,7 +1,5 @@
 //! The seam between the loop and what it sleeps on: what each side may rely on.
 
-mod common;
-
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
@@ -15,8 +13,8 @@ use std::time::Duration;
 
 use ch03_block_on::{Parker, signal};
 use ch05_executor::{Executor, Park, spawn};
-use common::{Probe, panic_text, yield_now};
 use conformance::watch;
+use conformance::{Probe, panic_text, yield_now};
 
 /// A parker that calls a function first, which says how to go on.
 struct Hooked<F> {

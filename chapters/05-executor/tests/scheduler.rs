@@ -1,15 +1,13 @@
 //! The scheduler without a loop around it: which wakes bring a poll, and how many.
 
-mod common;
-
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
 use ch05_executor::Scheduler;
-use common::{Probe, panic_text, yield_now};
 use conformance::watch;
+use conformance::{Probe, panic_text, yield_now};
 
 /// Cancels its tasks in the end, as an executor does: a future that keeps its own waker is a circle.
 #[derive(Default)]

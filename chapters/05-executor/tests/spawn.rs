@@ -1,15 +1,13 @@
 //! The thread-local by which `spawn` finds an executor.
 
-mod common;
-
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
 use ch03_block_on::Parker;
 use ch05_executor::{Executor, enter, is_entered, spawn};
-use common::{Probe, panic_text, yield_now};
 use conformance::watch;
+use conformance::{Probe, panic_text, yield_now};
 use futures::executor::LocalPool;
 use futures::task::LocalSpawn;
 

@@ -1,7 +1,5 @@
 //! The states of a task, as the trace shows them.
 
-mod common;
-
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -9,8 +7,8 @@ use std::task::Poll;
 
 use ch03_block_on::Parker;
 use ch05_executor::{Executor, spawn};
-use common::{Probe, panic_text, yield_now};
 use conformance::watch;
+use conformance::{Probe, panic_text, yield_now};
 use trace::{Event, PollResult, Recording, TaskId};
 
 /// What happened to the task so far, a word for each step.

@@ -20,7 +20,7 @@ mod watchdog;
 pub use probe::{Probe, yield_now};
 pub use server::Server;
 pub use stage::{NetStage, Stage};
-pub use watchdog::{DEADLINE, watch};
+pub use watchdog::{DEADLINE, panic_text, watch};
 
 /// Holds what the current thread has recorded against the invariants of [`trace::invariants`].
 ///

@@ -1,5 +1,5 @@
 use std::env;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::{self, Builder};
 use std::time::Duration;
@@ -53,19 +53,22 @@ fn watch_for<T: Send + 'static>(
     body_thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
+/// What a body says when it panics.
+///
+/// # Panics
+/// If it does not panic, or says nothing.
+pub fn panic_text(body: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(body)).expect_err("it should have panicked");
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast::<&str>().expect("a panic with a text").to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
     use trace::{Event, PollResult, emit};
-
-    fn panic_text(body: impl FnOnce()) -> String {
-        let panic = catch_unwind(AssertUnwindSafe(body)).expect_err("it should have panicked");
-        match panic.downcast::<String>() {
-            Ok(text) => *text,
-            Err(panic) => panic.downcast::<&str>().map(|text| text.to_string()).unwrap(),
-        }
-    }
 
     #[test]
     fn a_body_that_ends_gives_its_value() {

@@ -203,6 +203,38 @@ pub fn interest_equals_slots(records: &[Record]) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Every deadline that was added has come, or was taken back, by the end of the run: once, and not
+/// before it was added. (Chapter 8.)
+///
+/// Not a part of [`check`], because it holds only when all timers are gone. Each thread may run one
+/// runtime after another.
+pub fn timers_come_home(records: &[Record]) -> Result<(), Violation> {
+    let mut waited_for = BTreeMap::new();
+    for record in records {
+        let why = match record.event {
+            Event::TimerSet { timer } => {
+                let before = waited_for.insert((record.thread, timer), record);
+                before.map(|_| format!("timer {timer} was added already"))
+            }
+            Event::TimerFire { timer } | Event::TimerCancel { timer } => {
+                let before = waited_for.remove(&(record.thread, timer));
+                before.is_none().then(|| format!("timer {timer} goes, and was not there"))
+            }
+            _ => None,
+        };
+        if let Some(why) = why {
+            return broken("timers_come_home", record, why);
+        }
+    }
+    match waited_for.first_key_value() {
+        Some(((_, timer), record)) => {
+            let why = format!("timer {timer} was added here, and is there still");
+            broken("timers_come_home", record, why)
+        }
+        None => Ok(()),
+    }
+}
+
 fn broken(rule: &'static str, record: &Record, why: String) -> Result<(), Violation> {
     Err(Violation { rule, seq: record.seq, why })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trace::invariants::{
     check, done_is_never_polled, interest_equals_slots, parks_only_when_idle,
-    pending_keeps_a_waker, queued_once,
+    pending_keeps_a_waker, queued_once, timers_come_home,
 };
 use trace::{Cause, Direction, Event, MAIN, PollResult, Record};
 
@@ -145,4 +145,31 @@ fn the_kernel_is_asked_for_what_the_slots_wait_for() {
     let disarmed =
         [add, reader, ask(true, false), Event::Ready { fd, read: false, write: true }, park];
     assert_eq!(broken_at(interest_equals_slots, &disarmed), Some(4));
+}
+
+#[test]
+fn timers_come_home_once_after_they_were_added() {
+    let (set, fire, cancel) = (
+        |timer| Event::TimerSet { timer },
+        |timer| Event::TimerFire { timer },
+        |timer| Event::TimerCancel { timer },
+    );
+    let broken_at = |events: &[Event]| {
+        let records = records(events);
+        // A run that is not over yet breaks no other rule.
+        assert_eq!(check(&records), Ok(()));
+        timers_come_home(&records).err().map(|violation| violation.seq)
+    };
+    assert_eq!(broken_at(&[set(1), set(2), cancel(2), fire(1)]), None);
+    // The next runtime counts from 1 again.
+    assert_eq!(broken_at(&[set(1), fire(1), set(1), cancel(1)]), None);
+
+    assert_eq!(broken_at(&[set(1), set(2), fire(1)]), Some(1));
+    assert_eq!(broken_at(&[set(1), set(1), fire(1)]), Some(1));
+    assert_eq!(broken_at(&[set(1), fire(1), cancel(1)]), Some(2));
+    assert_eq!(broken_at(&[fire(1), set(1), cancel(1)]), Some(0));
+
+    let mut elsewhere = records(&[set(1), fire(1)]);
+    elsewhere[1].thread = 1;
+    assert!(timers_come_home(&elsewhere).is_err());
 }

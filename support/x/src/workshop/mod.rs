@@ -173,6 +173,7 @@ impl Workshop {
             let (folder, workspace) = self.alone(chapter, &chapter.name)?;
             let target = folder.join("target");
             let scratch = Scratch::new(folder.join("exercises"));
+            let _lock = scratch.lock()?;
             verifier(scratch, &target).plan(chapter, &workspace)?;
         }
         Ok(())
@@ -198,7 +199,9 @@ impl Workshop {
             // A workspace of this chapter alone: the others are being built elsewhere.
             let (folder, workspace) = self.alone(chapter, &format!("verify-{number}"))?;
             let target = folder.join("target");
-            let verifier = verifier(Scratch::new(folder.join("exercises")), &target);
+            let scratch = Scratch::new(folder.join("exercises"));
+            let _lock = scratch.lock()?;
+            let verifier = verifier(scratch, &target);
             let count = verifier.verify(chapter, workspace, &|step| say!("{step}"))?;
             total.exercises += count.exercises;
             total.tests += count.tests;

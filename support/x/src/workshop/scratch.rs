@@ -2,12 +2,14 @@
 //! the tests does not count, and nothing is written into the checkout.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg};
 
 use super::crates::Files;
+use super::show::complain;
 
 const LOCK: &str = "Cargo.lock";
 
@@ -25,6 +27,23 @@ impl Scratch {
 
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Keeps other processes out of the workspace, until the result is dropped. Waits for one that is in
+    /// it now.
+    pub fn lock(&self) -> Result<Flock<File>> {
+        let path = self.folder.with_extension("lock");
+        let cannot = || format!("{} cannot be written", path.display());
+        fs::create_dir_all(path.parent().unwrap_or(&path)).with_context(cannot)?;
+        let file = File::create(&path).with_context(cannot)?;
+        let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((file, _)) => file,
+        };
+        complain!("Somebody else is checking in this checkout. Waiting until that is done.");
+        Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, error)| error)
+            .with_context(|| format!("{} cannot be locked", path.display()))
     }
 
     /// Makes the workspace hold just these files. What has not changed is not touched, so that it

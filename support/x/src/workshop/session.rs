@@ -79,16 +79,19 @@ impl Session {
     /// Runs the tests of an exercise on what the learner has written. Says what came of it, and
     /// returns whether the exercise is solved.
     pub fn check(&mut self, chapter: &Chapter, exercise: &Exercise) -> Result<bool> {
-        let (tests, folder) = match self.built(chapter)? {
-            (Built::Tests(tests), folder) => (tests, folder),
-            (Built::Failed(errors), folder) => {
-                say!("{}", in_exercises(errors.trim_end(), &folder));
+        let scratch = Scratch::new(self.workshop.root.join("target/x/check"));
+        let _lock = scratch.lock()?;
+        let folder = scratch.folder();
+        let tests = match self.built(chapter, &scratch)? {
+            Built::Tests(tests) => tests,
+            Built::Failed(errors) => {
+                say!("{}", in_exercises(errors.trim_end(), folder));
                 say!("{}", styled(BAD, format!("{} does not compile yet.", exercise.id)));
                 self.remember(exercise, &errors, false);
                 return Ok(false);
             }
         };
-        let failed = self.run_tests(&tests, chapter, exercise, &folder)?;
+        let failed = self.run_tests(&tests, chapter, exercise, folder)?;
         let solved = failed.is_none();
         self.remember(exercise, failed.as_deref().unwrap_or_default(), solved);
         match solved {
@@ -175,7 +178,7 @@ impl Session {
     }
 
     /// Builds the learner's crate with tests from a clean copy.
-    fn built(&self, chapter: &Chapter) -> Result<(Built, PathBuf)> {
+    fn built(&self, chapter: &Chapter, scratch: &Scratch) -> Result<Built> {
         let own = self.workshop.is_own()?;
         let mut files = self.workshop.workspace("../../..", own)?;
         for member in &self.workshop.chapters {
@@ -188,15 +191,13 @@ impl Session {
             files.extend(inside.map(|(path, text)| (Path::new(&member.name).join(path), text)));
         }
         files.insert("Cargo.lock".into(), self.workshop.lock()?);
-        let folder = self.workshop.root.join("target/x/check");
-        let scratch = Scratch::new(folder.clone());
         scratch.hold(&files)?;
 
         let spinner = spinner(&format!("Building {}", chapter.name));
-        let built =
-            build(&scratch, &chapter.package(), &self.workshop.root.join("target/x/target"));
+        let target = self.workshop.root.join("target/x/target");
+        let built = build(scratch, &chapter.package(), &target);
         spinner.finish_and_clear();
-        Ok((built?, folder))
+        built
     }
 
     /// Shows the next hint.

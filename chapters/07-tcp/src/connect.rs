@@ -62,6 +62,7 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
 // ANCHOR: is_connected
 /// A socket that is done connecting becomes writable, whether it succeeded or not. `SO_ERROR` tells.
 fn is_connected(stream: &net::TcpStream) -> io::Result<()> {
+    // ANCHOR: is_connected_body
     if let Some(error) = stream.take_error()? {
         return Err(error);
     }
@@ -72,6 +73,7 @@ fn is_connected(stream: &net::TcpStream) -> io::Result<()> {
         }
         Err(error) => Err(error),
     }
+    // ANCHOR_END: is_connected_body
 }
 // ANCHOR_END: is_connected
 // ANCHOR_END: connect_to

@@ -43,6 +43,6 @@ mod source;
 mod stream;
 
 pub use listener::TcpListener;
-pub use runtime::Runtime;
+pub use runtime::{Runtime, enter};
 pub use signal::ShutdownSignal;
 pub use stream::{ReadHalf, TcpStream, WriteHalf};

@@ -91,12 +91,14 @@ impl TcpListener {
                 }
                 // ANCHOR: exhausted
                 Err(error) if is_out_of_descriptors(&error) => {
+                    // ANCHOR: exhausted_body
                     let pause = Expiration::OneShot(TimeSpec::from_duration(PAUSE));
                     self.pause.io().set(pause, TimerSetTimeFlags::empty())?;
                     self.pausing.set(true);
                     if !self.told.replace(true) {
                         return Poll::Ready(Err(error));
                     }
+                    // ANCHOR_END: exhausted_body
                 }
                 // ANCHOR_END: exhausted
                 Err(error) => return Poll::Ready(Err(error)),

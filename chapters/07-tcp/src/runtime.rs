@@ -35,10 +35,18 @@ impl Runtime {
     /// # Panics
     /// As [`Executor::block_on`] does.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        REACTOR.set(&self.reactor, || self.executor.block_on(future))
+        enter(&self.reactor, || self.executor.block_on(future))
     }
 }
 // ANCHOR_END: runtime
+
+// ANCHOR: enter
+/// Makes `reactor` the one that new sockets on this thread belong to, while `body` runs. Runtimes call
+/// this around their loop.
+pub fn enter<R>(reactor: &Rc<Reactor>, body: impl FnOnce() -> R) -> R {
+    REACTOR.set(reactor, body)
+}
+// ANCHOR_END: enter
 
 // ANCHOR: current
 /// The reactor of the runtime that runs on this thread.

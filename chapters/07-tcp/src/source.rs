@@ -58,6 +58,7 @@ impl<T: AsFd + 'static> Source<T> {
                 continue;
             }
             emit!(Event::Try { fd: self.fd(), slot: direction, result: outcome(&result) });
+            // ANCHOR: poll_io_result
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.reactor.arm(self.fd(), direction, cx)?;
@@ -65,6 +66,7 @@ impl<T: AsFd + 'static> Source<T> {
                 }
                 result => return Poll::Ready(result),
             }
+            // ANCHOR_END: poll_io_result
         }
     }
     // ANCHOR_END: poll_io

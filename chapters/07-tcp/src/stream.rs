@@ -146,10 +146,12 @@ impl AsyncWrite for &TcpStream {
     // ANCHOR: poll_close
     /// Closes the write side. A connection that is gone counts as closed.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // ANCHOR: poll_close_body
         Poll::Ready(match self.shutdown(Shutdown::Write) {
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         })
+        // ANCHOR_END: poll_close_body
     }
     // ANCHOR_END: poll_close
 }

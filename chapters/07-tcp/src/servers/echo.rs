@@ -8,6 +8,7 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// # Errors
 /// If the connection breaks.
 pub async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    // ANCHOR: echo_body
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let length = stream.read(&mut buffer).await?;
@@ -16,5 +17,6 @@ pub async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result
         }
         stream.write_all(&buffer[..length]).await?;
     }
+    // ANCHOR_END: echo_body
 }
 // ANCHOR_END: echo

@@ -132,7 +132,7 @@ check_mdbook
 free_port
 
 # Where cargo puts things, unless it is told otherwise.
-mkdir -p target
+mkdir -p target 2>/dev/null || stop "This checkout cannot be written to, and everything is built in it."
 log=target/book.log
 if [ -n "${CI:-}" ] || ! [ -t 0 ] || ! [ -t 1 ]; then
     prepare_book

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::{Direction, Event, Io, MAIN, PollResult, Record, TaskId};
+use crate::{Direction, Event, Io, LIMIT, MAIN, PollResult, Record, TaskId};
 
 #[derive(Default)]
 struct Task {
@@ -84,6 +84,11 @@ pub fn explain(records: &[Record], now: Duration) -> String {
     let mut say = |line: String| writeln!(text, "{line}").expect("a String takes every line");
     if records.is_empty() {
         say("Nothing was recorded: no runtime ran on this thread.".into());
+    }
+    if records.len() == LIMIT {
+        say(format!(
+            "Something goes round and round: the recording was full after {LIMIT} events, and knows no more."
+        ));
     }
     for (id, task) in &tasks {
         let name = if *id == MAIN { "The main future".to_string() } else { format!("Task {id}") };

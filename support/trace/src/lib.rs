@@ -26,7 +26,7 @@ mod recording;
 pub use event::{Cause, Direction, Event, Io, MAIN, PollResult, TaskId};
 pub use explain::explain;
 pub use json::to_json_lines;
-pub use recording::{Attached, CauseGuard, Record, Recording, caused_by, record};
+pub use recording::{Attached, CauseGuard, LIMIT, Record, Recording, caused_by, record};
 
 /// Whether [`emit!`] does anything: in debug builds only, so that a release build pays nothing.
 pub const ENABLED: bool = cfg!(debug_assertions);

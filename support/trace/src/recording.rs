@@ -19,6 +19,10 @@ pub struct Record {
     pub event: Event,
 }
 
+/// How many records a recording keeps at most. A run that goes round and round makes millions in a
+/// second, and would fill the memory before anybody stops it.
+pub const LIMIT: usize = 4_000_000;
+
 /// Collects the events of every thread that is attached to it. Clones share one list, so that a
 /// second thread can look at a run which hangs.
 #[derive(Clone)]
@@ -111,11 +115,14 @@ pub fn record(event: impl FnOnce() -> Event) {
         let Some(Current { recording, thread, cause }) = current.as_ref() else {
             return;
         };
+        let mut log = recording.lock();
+        if log.records.len() == LIMIT {
+            return;
+        }
         let mut event = event();
         if let Event::Wake { by: by @ Cause::Outside, .. } = &mut event {
             *by = *cause;
         }
-        let mut log = recording.lock();
         let record =
             Record { seq: log.records.len(), at: log.started.elapsed(), thread: *thread, event };
         log.records.push(record);

@@ -184,3 +184,16 @@ fn a_waker_that_the_kernel_was_not_asked_for_is_named() {
 fn an_empty_recording_says_so() {
     assert!(explained(&[]).contains("Nothing was recorded"));
 }
+
+#[test]
+fn a_recording_that_is_full_keeps_what_it_has_and_says_so() {
+    let recording = Recording::new();
+    let _attached = recording.attach();
+    for _ in 0..trace::LIMIT + 10 {
+        emit!(Event::Unpark);
+    }
+    let records = recording.records();
+    assert_eq!(records.len(), trace::LIMIT);
+    let text = explain(&records, recording.elapsed());
+    assert!(text.contains("Something goes round and round"), "{text}");
+}

@@ -285,11 +285,12 @@ fn a_hang_is_ended_and_explained_and_the_hint_fits() {
 #[test]
 fn a_compiler_error_names_the_learners_file() {
     let course = Course::new("compiler");
-    course.fill("        context.wakes()");
+    course.fill("        let unused = 1;\n        context.wakes()");
     let (text, green) = course.says(&["check", "01.1"]);
     assert!(!green);
     contains(&text, "--> exercises/01-tiny/src/lib.rs:");
     contains(&text, "no method named `wakes`");
+    assert!(!text.contains("unused variable"), "warnings of holes stand before the error:\n{text}");
     contains(&text, "01.1 does not compile yet.");
 }
 
@@ -420,7 +421,7 @@ fn watch_checks_again_at_each_save_and_moves_on() {
     watching.wait_for("01.1 Wait once");
     watching.wait_for("01.1 is still open.");
     watching.press("h");
-    watching.wait_for("A hint for 01.1:");
+    watching.wait_for("A hint for 01.1, number 1 of 2:");
     watching.press("l");
     watching.wait_for("0 of 2 solved");
 

@@ -60,6 +60,14 @@ impl Session {
         Some((chapter.clone(), exercise.clone()))
     }
 
+    /// The next exercise after this one that is not solved, or else the first of all.
+    pub fn next_open(&self, exercise: &Exercise) -> Option<(Chapter, Exercise)> {
+        let mut after = self.all().skip_while(|(_, other)| other.id != exercise.id);
+        let next = after.find(|(_, other)| !self.state.is_solved(&other.id));
+        let next = next.map(|(chapter, exercise)| (chapter.clone(), exercise.clone()));
+        next.or_else(|| self.first_open())
+    }
+
     fn all(&self) -> impl Iterator<Item = (&Chapter, &Exercise)> {
         let chapters = self.workshop.chapters.iter();
         chapters
@@ -85,7 +93,7 @@ impl Session {
         let tests = match self.built(chapter, &scratch)? {
             Built::Tests(tests) => tests,
             Built::Failed(errors) => {
-                say!("{}", in_exercises(errors.trim_end(), folder));
+                say!("{}", in_exercises(errors_only(&errors).trim_end(), folder));
                 say!("{}", styled(BAD, format!("{} does not compile yet.", exercise.id)));
                 self.remember(exercise, &errors, false);
                 return Ok(false);
@@ -210,7 +218,8 @@ impl Session {
                 0
             }
         };
-        say!("{}", styled(HEAD, format!("A hint for {}:", exercise.id)));
+        let title = format!("A hint for {}, number {} of {count}:", exercise.id, number + 1);
+        say!("{}", styled(HEAD, title));
         say!("{}", exercise.hints[number].text.trim_end().trim_start_matches('\n'));
         Ok(())
     }
@@ -345,6 +354,12 @@ fn in_exercises(text: &str, scratch: &Path) -> String {
         }
     }
     shown
+}
+
+/// What the compiler said without its warnings: open holes make many of them.
+fn errors_only(said: &str) -> String {
+    let parts = said.split("\n\n").filter(|part| !part.trim_start().starts_with("warning"));
+    parts.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Shows that something is going on, on a terminal. Elsewhere a line says it once.

@@ -63,7 +63,9 @@ pub fn readable(output: &str) -> String {
             || line.starts_with("test ")
             || line.starts_with("---- ")
     };
-    let mut lines: Vec<&str> = output.lines().filter(|line| !is_noise(line)).collect();
+    // Printed only where the process gives up, and no help to anybody who looks for a mistake.
+    let said = output.lines().take_while(|line| !line.starts_with("stack backtrace:"));
+    let mut lines: Vec<&str> = said.filter(|line| !is_noise(line)).collect();
     // The harness names the failed test once more, indented.
     lines.retain(|line| !line.starts_with("    ") || line.trim().contains(' '));
     lines.iter().map(|line| format!("    {line}\n")).collect()
@@ -79,6 +81,12 @@ mod tests {
             [0, 59, 60, 61, 135].map(minutes),
             ["0 min", "59 min", "1 h", "1 h 1 min", "2 h 15 min"]
         );
+    }
+
+    #[test]
+    fn a_failure_is_told_without_a_backtrace() {
+        let output = "thread 'x' panicked at a.rs:1:1:\nwrong\nstack backtrace:\n   0: 0x1 - std\n";
+        assert_eq!(readable(output), "    thread 'x' panicked at a.rs:1:1:\n    wrong\n");
     }
 
     #[test]

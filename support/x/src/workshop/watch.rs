@@ -37,7 +37,7 @@ pub fn watch(session: &mut Session, from: Option<&str>) -> Result<()> {
 
     let mut current = session.chosen(from)?;
     while work_on(session, &current.0, &current.1, &events)? {
-        match session.first_open() {
+        match session.next_open(&current.1) {
             Some(next) => current = next,
             None => {
                 say!("{}", styled(GOOD, "That was the last one: all exercises are solved."));
@@ -110,7 +110,8 @@ fn watch_files(folder: &Path, send: &Sender<Event>) -> Result<Vec<Box<dyn Watche
     let handler = |send: &Sender<Event>| {
         let send = send.clone();
         move |change: notify::Result<notify::Event>| {
-            if change.is_ok() {
+            // Reading the files is reported, too, and we read them ourselves.
+            if change.is_ok_and(|change| !change.kind.is_access()) {
                 // After the end nobody listens.
                 let _ = send.send(Event::Saved);
             }

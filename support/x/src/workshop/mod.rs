@@ -24,7 +24,7 @@ pub use session::Session;
 pub use watch::watch;
 
 use crates::{Chapter, Files, workspace_toml};
-use scratch::Scratch;
+use scratch::{Scratch, files_below};
 use show::say;
 use verify::{Count, Verifier};
 
@@ -107,9 +107,10 @@ impl Workshop {
             }
         }
         for chapter in &self.chapters {
-            for path in files_below(&exercises.join(&chapter.name))? {
-                let name = path.strip_prefix(&exercises).expect("it was found there");
-                if !wanted.contains_key(name) {
+            for inside in files_below(&exercises.join(&chapter.name))? {
+                let name = Path::new(&chapter.name).join(inside);
+                let path = exercises.join(&name);
+                if !wanted.contains_key(&name) {
                     differ.push(path.clone());
                     if !check {
                         fs::remove_file(&path)
@@ -212,22 +213,4 @@ impl Workshop {
 
 fn verifier(scratch: Scratch, target: &Path) -> Verifier<'_> {
     Verifier { scratch, target, patience: verify::PATIENCE, impatience: verify::IMPATIENCE }
-}
-
-fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        if !folder.exists() {
-            continue;
-        }
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => folders.push(entry.path()),
-                false => found.push(entry.path()),
-            }
-        }
-    }
-    Ok(found)
 }

@@ -1,7 +1,6 @@
 //! A copy of the exercises in which they are built and tested, so that what a learner has changed in
 //! the tests does not count, and nothing is written into the checkout.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -50,8 +49,8 @@ impl Scratch {
     /// is not built again. A `Cargo.lock` that is there already stays: cargo has added to it.
     pub fn hold(&self, files: &Files) -> Result<()> {
         let cannot = || format!("{} cannot be written", self.folder.display());
-        for path in self.present()? {
-            if !files.contains_key(&path) {
+        for path in files_below(&self.folder)? {
+            if !files.contains_key(&path) && path != Path::new(LOCK) {
                 fs::remove_file(self.folder.join(path)).with_context(cannot)?;
             }
         }
@@ -67,25 +66,25 @@ impl Scratch {
         }
         Ok(())
     }
+}
 
-    fn present(&self) -> Result<BTreeSet<PathBuf>> {
-        let mut found = BTreeSet::new();
-        let mut folders = vec![PathBuf::new()];
-        while let Some(folder) = folders.pop() {
-            let path = self.folder.join(&folder);
-            if !path.exists() {
-                continue;
-            }
-            for entry in fs::read_dir(&path)? {
-                let entry = entry?;
-                let path = folder.join(entry.file_name());
-                if entry.file_type()?.is_dir() {
-                    folders.push(path);
-                } else if path != Path::new(LOCK) {
-                    found.insert(path);
-                }
+/// The files below a folder, as paths in it. A folder that is not there has none.
+pub fn files_below(base: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let path = base.join(&folder);
+        if !path.exists() {
+            continue;
+        }
+        for entry in fs::read_dir(&path)? {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            match entry.file_type()?.is_dir() {
+                true => folders.push(path),
+                false => found.push(path),
             }
         }
-        Ok(found)
     }
+    Ok(found)
 }

@@ -8,8 +8,8 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::thread;
 
@@ -26,24 +26,18 @@ fn main() -> ExitCode {
         };
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = thread::spawn(move || serve(listener, CLIENTS));
+        let server = thread::spawn(move || serve(listener, 1 + CLIENTS));
 
+        // The server is up, with all that it needs for itself, when the first one has its answer.
+        let mut clients = hello(address, 1)?;
         let before = Cost::now()?;
-        let mut clients = Vec::new();
-        for _ in 0..CLIENTS {
-            let mut client = TcpStream::connect(address)?;
-            client.write_all(b"hello")?;
-            clients.push(client);
-        }
-        for client in &mut clients {
-            client.read_exact(&mut [0; 5])?;
-        }
+        clients.extend(hello(address, CLIENTS)?);
         let now = Cost::now()?;
-        let threads = now.threads - before.threads;
+        let threads = now.threads.saturating_sub(before.threads);
         println!("{CLIENTS} clients said hello and got it back. Now they say nothing.");
         println!("More threads than before: {threads}.");
-        println!("More address space: {} MiB.", (now.virt - before.virt) >> 10);
-        println!("More memory in use: {} KiB.", now.resident - before.resident);
+        println!("More address space: {} MiB.", now.virt.saturating_sub(before.virt) >> 10);
+        println!("More memory in use: {} KiB.", now.resident.saturating_sub(before.resident));
 
         drop(clients);
         server.join().map_err(|_| "the server panicked")??;
@@ -52,6 +46,19 @@ fn main() -> ExitCode {
         }
         Ok(())
     })
+}
+
+fn hello(server: SocketAddr, clients: usize) -> io::Result<Vec<TcpStream>> {
+    let mut greeted = Vec::new();
+    for _ in 0..clients {
+        let mut client = TcpStream::connect(server)?;
+        client.write_all(b"hello")?;
+        greeted.push(client);
+    }
+    for client in &mut greeted {
+        client.read_exact(&mut [0; 5])?;
+    }
+    Ok(greeted)
 }
 
 /// What the process holds, as the kernel counts it. Memory is in KiB.

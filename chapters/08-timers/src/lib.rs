@@ -8,7 +8,8 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | `clock` | [`Clock`]: the real one, and one for tests, in which hours take no time |
-//! | `timers` | [`Timers`]: the deadlines, in order |
+//! | `deadlines` | [`Deadlines`]: a queue of deadlines, and a map that is one |
+//! | `timers` | [`Timers`]: the deadlines and the clock of one runtime |
 //! | `park` | [`TimerPark`]: the nearest deadline becomes the park's timeout |
 //! | `sleep` | [`sleep`], [`sleep_until`], [`Sleep`] |
 //! | `timeout` | [`timeout`] |
@@ -30,6 +31,7 @@
 //! ```
 
 mod clock;
+mod deadlines;
 mod interval;
 mod park;
 mod runtime;
@@ -38,6 +40,7 @@ mod timeout;
 mod timers;
 
 pub use clock::Clock;
+pub use deadlines::{Deadlines, Key};
 pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use park::TimerPark;
 pub use runtime::Runtime;

@@ -3,8 +3,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::Timers;
-use crate::timers::Key;
+use crate::{Key, Timers};
 
 // ANCHOR: sleep
 /// A future that is ready when its deadline has come, never before.

@@ -116,6 +116,11 @@ impl<S> UntilStopped<S> {
     pub fn new(stream: S, stop: &Stop) -> UntilStopped<S> {
         UntilStopped { stream, stopped: stop.stopped(), closed: false }
     }
+
+    /// The stream, and the news that it is time to end, for who wants to react to that in another way.
+    pub fn into_parts(self) -> (S, Stopped) {
+        (self.stream, self.stopped)
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for UntilStopped<S> {

@@ -47,7 +47,18 @@ impl TcpListener {
     /// # Panics
     /// Outside of [`Runtime::block_on`](crate::Runtime::block_on).
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-        let source = Source::new(net::TcpListener::bind(address)?)?;
+        TcpListener::from_std(net::TcpListener::bind(address)?)
+    }
+
+    /// Accepts from a socket that listens already, and makes it non-blocking.
+    ///
+    /// # Errors
+    /// If no file descriptor is left.
+    ///
+    /// # Panics
+    /// Outside of [`Runtime::block_on`](crate::Runtime::block_on).
+    pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
+        let source = Source::new(listener)?;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC)?;
         let pause = Source::new(timer)?;
         Ok(TcpListener { source, pause, pausing: Cell::new(false), told: Cell::new(false) })

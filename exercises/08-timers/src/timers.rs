@@ -7,35 +7,29 @@ use std::time::{Duration, Instant};
 use scoped_tls::scoped_thread_local;
 use trace::{Event, emit};
 
-use crate::Clock;
+use crate::{Clock, Deadlines, Key};
 
 scoped_thread_local!(static TIMERS: Rc<Timers>);
 
 /// The deadlines of everybody who sleeps, and the clock that they go by.
 ///
-/// A priority queue that gives up entries from its middle, too: most timers are timeouts, and most
-/// timeouts are cancelled. A `BinaryHeap` finds only its top. A `BTreeMap` finds any entry, and
-/// takes `log n` steps for each.
-///
 /// See the section "A map of deadlines" of chapter 8.
 #[derive(Debug)]
 pub struct Timers {
     clock: Clock,
-    entries: RefCell<BTreeMap<Key, Waker>>,
+    deadlines: RefCell<Box<dyn Deadlines>>,
     last_id: Cell<u64>,
 }
 
-/// A timer's place in the order: by deadline, and among equal ones by the order of their making.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) deadline: Instant,
-    id: u64,
-}
-
 impl Timers {
-    /// No deadlines yet.
+    /// No deadlines yet, and a map for them.
     pub fn new(clock: Clock) -> Timers {
-        Timers { clock, entries: RefCell::default(), last_id: Cell::new(0) }
+        Timers::with_deadlines(clock, BTreeMap::new())
+    }
+
+    /// Keeps the deadlines in another structure than a map.
+    pub fn with_deadlines(clock: Clock, deadlines: impl Deadlines + 'static) -> Timers {
+        Timers { clock, deadlines: RefCell::new(Box::new(deadlines)), last_id: Cell::new(0) }
     }
 
     /// The timers of the runtime that runs on this thread.
@@ -57,7 +51,7 @@ impl Timers {
 
     /// How many deadlines somebody waits for.
     pub fn len(&self) -> usize {
-        self.entries.borrow().len()
+        self.deadlines.borrow().len()
     }
 
     /// Whether nobody waits for any deadline.
@@ -65,9 +59,9 @@ impl Timers {
         self.len() == 0
     }
 
-    /// The nearest deadline.
+    /// The nearest deadline, or an earlier time if [`Deadlines`] wants to be asked before.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.entries.borrow().first_key_value().map(|(key, _)| key.deadline)
+        self.deadlines.borrow().next_deadline()
     }
 
     /// How long it is until the nearest deadline: no time at all if that is past.
@@ -83,7 +77,7 @@ impl Timers {
 
     /// Has `waker` woken when the deadline comes, in the place of the one that stood there.
     pub(crate) fn set(&self, key: Key, waker: Waker) {
-        let replaced = self.entries.borrow_mut().insert(key, waker);
+        let replaced = self.deadlines.borrow_mut().insert(key, waker);
         if replaced.is_none() {
             emit!(Event::TimerSet { timer: key.id });
         }
@@ -92,7 +86,7 @@ impl Timers {
 
     /// Takes a deadline out, if it is still there.
     pub(crate) fn cancel(&self, key: Key) {
-        let taken = self.entries.borrow_mut().remove(&key);
+        let taken = self.deadlines.borrow_mut().remove(key);
         if taken.is_some() {
             emit!(Event::TimerCancel { timer: key.id });
         }
@@ -108,11 +102,8 @@ impl Timers {
         // END 08.2
     }
 
-    /// Takes out the nearest deadline, if it is not after `now`.
     fn pop_until(&self, now: Instant) -> Option<(Key, Waker)> {
-        // EXERCISE 08.2: Wake whose time has come
-        todo!("08.2: take out the nearest deadline, unless it is after `now`");
-        // END 08.2
+        self.deadlines.borrow_mut().pop_until(now)
     }
 }
 

@@ -9,6 +9,7 @@ use futures::task::{LocalFutureObj, LocalSpawn, SpawnError};
 use trace::{Event, emit};
 
 use crate::coop::{COOP_BUDGET, new_budget};
+use crate::tasks::Tasks;
 use crate::watched::{SlowPoll, Watched};
 use crate::yield_now::YieldQueue;
 
@@ -45,7 +46,7 @@ impl Default for Config {
 ///
 /// See the section "The loop with a budget" of chapter 9.
 pub struct Executor {
-    scheduler: Rc<Scheduler>,
+    tasks: Rc<dyn Tasks>,
     park: Box<dyn Park>,
     config: Rc<Config>,
     yielded: Rc<YieldQueue>,
@@ -57,14 +58,17 @@ impl Executor {
     /// # Panics
     /// If a budget is less than [`Config`] says.
     pub fn new(park: impl Park + 'static, config: Config) -> Executor {
+        Executor::with_tasks(park, config, Rc::<Scheduler>::default())
+    }
+
+    /// Makes an executor that sleeps on `park`, and keeps its tasks in `tasks`.
+    ///
+    /// # Panics
+    /// If a budget is less than [`Config`] says.
+    pub fn with_tasks(park: impl Park + 'static, config: Config, tasks: Rc<dyn Tasks>) -> Executor {
         assert!(config.run_budget >= 2, "a run budget of less than 2 leaves the tasks no poll");
         assert!(config.coop_budget >= 1, "a cooperative budget of 0 lets no task take a step");
-        Executor {
-            scheduler: Rc::default(),
-            park: Box::new(park),
-            config: Rc::new(config),
-            yielded: Rc::default(),
-        }
+        Executor { tasks, park: Box::new(park), config: Rc::new(config), yielded: Rc::default() }
     }
 
     /// Runs `future`, and the tasks that are spawned meanwhile, until `future` is done.
@@ -73,7 +77,7 @@ impl Executor {
     /// As chapter 5's [`block_on`](ch05_executor::Executor::block_on) does.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let spawner: Rc<dyn LocalSpawn> =
-            Rc::new(Spawner { scheduler: self.scheduler.clone(), config: self.config.clone() });
+            Rc::new(Spawner { tasks: self.tasks.clone(), config: self.config.clone() });
         let main = MainWaker::new(self.park.unparker());
         enter(&spawner, || {
             let _entered = self.yielded.enter();
@@ -101,7 +105,7 @@ impl Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        self.scheduler.cancel_all();
+        self.tasks.cancel_all();
     }
 }
 
@@ -122,14 +126,14 @@ impl fmt::Debug for Config {
 }
 
 struct Spawner {
-    scheduler: Rc<Scheduler>,
+    tasks: Rc<dyn Tasks>,
     config: Rc<Config>,
 }
 
 impl LocalSpawn for Spawner {
     fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
         let watched = Watched::new(future, self.config.clone());
-        self.scheduler.spawn(Box::pin(watched).into());
+        self.tasks.clone().spawn(Box::pin(watched).into());
         Ok(())
     }
 }

@@ -17,6 +17,7 @@
 //! | `coop` | the cooperative budget, [`Coop`] |
 //! | `yield_now` | [`yield_now`] and the queue of those who yielded |
 //! | `watched` | [`SlowPoll`], and the wrapper around each task that times it |
+//! | `tasks` | [`Tasks`], the seam between the loop and whoever holds the tasks |
 //! | `runtime` | [`Runtime`]: chapter 8's, with this executor |
 //!
 //! ```
@@ -40,11 +41,13 @@
 mod coop;
 mod executor;
 mod runtime;
+mod tasks;
 mod watched;
 mod yield_now;
 
 pub use coop::{COOP_BUDGET, Coop, poll_step};
 pub use executor::{Config, Executor};
 pub use runtime::Runtime;
+pub use tasks::Tasks;
 pub use watched::{SlowPoll, spawn};
 pub use yield_now::yield_now;

@@ -56,6 +56,38 @@ pub enum Event {
     TimerFire { timer: u64 },
     /// A deadline was taken back before it came.
     TimerCancel { timer: u64 },
+    /// An operation was put into the submission queue of a ring.
+    Sqe { op: OpId, kind: OpKind },
+    /// The kernel was called, and took this many entries of the submission queue.
+    Submit { count: usize },
+    /// The kernel has completed an operation.
+    Cqe { op: OpId, ok: bool },
+    /// The future of an operation was dropped, and the kernel was asked to give the operation up.
+    OpCancel { op: OpId },
+    /// A buffer went to the kernel with an operation.
+    BufferLent { op: OpId },
+    /// The buffer of an operation has come home: to its user, or to be freed.
+    BufferHome { op: OpId },
+}
+
+/// Numbers the operations of one ring in the order of their submission, from 1.
+pub type OpId = u64;
+
+/// What an operation of a ring does.
+#[expect(missing_docs, reason = "each is called as the operation of io_uring is")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpKind {
+    Nop,
+    Accept,
+    Connect,
+    Recv,
+    Send,
+    Read,
+    Write,
+    Close,
+    Poll,
+    Timeout,
 }
 
 /// How a poll ended.
@@ -101,7 +133,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// Who called a waker. Written as `task3`, `fd7.read` or `outside`.
+/// Who called a waker. Written as `task3`, `fd7.read`, `op5` or `outside`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Cause {
@@ -112,6 +144,8 @@ pub enum Cause {
     Task(TaskId),
     /// The reactor, because a file descriptor was ready.
     Fd(RawFd, Direction),
+    /// The ring, because an operation was completed.
+    Op(OpId),
 }
 
 impl fmt::Display for Cause {
@@ -120,6 +154,7 @@ impl fmt::Display for Cause {
             Cause::Outside => f.write_str("outside"),
             Cause::Task(task) => write!(f, "task{task}"),
             Cause::Fd(fd, direction) => write!(f, "fd{fd}.{direction}"),
+            Cause::Op(op) => write!(f, "op{op}"),
         }
     }
 }
@@ -134,12 +169,15 @@ impl FromStr for Cause {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("{text:?} is no cause: expected task3, fd7.read or outside");
+        let unknown = || format!("{text:?} is no cause: expected task3, fd7.read, op5 or outside");
         if text == "outside" {
             return Ok(Cause::Outside);
         }
         if let Some(task) = text.strip_prefix("task") {
             return task.parse().map(Cause::Task).map_err(|_| unknown());
+        }
+        if let Some(op) = text.strip_prefix("op") {
+            return op.parse().map(Cause::Op).map_err(|_| unknown());
         }
         let (fd, direction) =
             text.strip_prefix("fd").and_then(|rest| rest.split_once('.')).ok_or_else(unknown)?;

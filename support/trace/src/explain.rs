@@ -3,7 +3,7 @@ use std::fmt::Write;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::{Direction, Event, Io, LIMIT, MAIN, PollResult, Record, TaskId};
+use crate::{Direction, Event, Io, LIMIT, MAIN, OpId, OpKind, PollResult, Record, TaskId};
 
 #[derive(Default)]
 struct Task {
@@ -31,6 +31,7 @@ pub fn explain(records: &[Record], now: Duration) -> String {
     let mut parked: Option<(Duration, Option<Duration>)> = None;
     let mut would_block = 0_usize;
     let mut timers = 0_usize;
+    let mut flying: BTreeMap<OpId, OpKind> = BTreeMap::new();
 
     for Record { at, event, .. } in records {
         match *event {
@@ -76,7 +77,20 @@ pub fn explain(records: &[Record], now: Duration) -> String {
             Event::Try { result: Io::WouldBlock, .. } => would_block += 1,
             Event::TimerSet { .. } => timers += 1,
             Event::TimerFire { .. } | Event::TimerCancel { .. } => timers -= 1,
-            Event::Wake { .. } | Event::FdAdd { .. } | Event::Ready { .. } | Event::Try { .. } => {}
+            Event::Sqe { op, kind } => {
+                flying.insert(op, kind);
+            }
+            Event::Cqe { op, .. } => {
+                flying.remove(&op);
+            }
+            Event::Wake { .. }
+            | Event::FdAdd { .. }
+            | Event::Ready { .. }
+            | Event::Try { .. }
+            | Event::Submit { .. }
+            | Event::OpCancel { .. }
+            | Event::BufferLent { .. }
+            | Event::BufferHome { .. } => {}
         }
     }
 
@@ -130,6 +144,9 @@ pub fn explain(records: &[Record], now: Duration) -> String {
         };
         let verb = if armed { "and the kernel was asked" } else { "but the kernel was NOT asked" };
         say(format!("The reactor keeps a waker for fd {fd} ({direction}), {verb} to report it."));
+    }
+    for (op, kind) in &flying {
+        say(format!("Operation {op} ({kind:?}) is with the kernel."));
     }
     match parked {
         Some((since, None)) => {

@@ -32,12 +32,14 @@ type Rule = fn(&[Record]) -> Result<(), Violation>;
 /// # Errors
 /// The first violation found.
 pub fn check(records: &[Record]) -> Result<(), Violation> {
-    let rules: [Rule; 5] = [
+    let rules: [Rule; 7] = [
         pending_keeps_a_waker,
         done_is_never_polled,
         queued_once,
         parks_only_when_idle,
         interest_equals_slots,
+        one_completion_per_operation,
+        buffers_stay_until_completion,
     ];
     rules.iter().try_for_each(|rule| rule(records))
 }
@@ -230,6 +232,99 @@ pub fn timers_come_home(records: &[Record]) -> Result<(), Violation> {
         Some(((_, timer), record)) => {
             let why = format!("timer {timer} was added here, and is there still");
             broken("timers_come_home", record, why)
+        }
+        None => Ok(()),
+    }
+}
+
+/// No operation is completed twice, or without having been submitted.
+///
+/// # Errors
+/// With the first completion that has no operation.
+pub fn one_completion_per_operation(records: &[Record]) -> Result<(), Violation> {
+    let mut flying = BTreeSet::new();
+    for record in records {
+        let why = match record.event {
+            Event::Sqe { op, .. } => (!flying.insert((record.thread, op)))
+                .then(|| format!("operation {op} was submitted already")),
+            Event::Cqe { op, .. } => (!flying.remove(&(record.thread, op)))
+                .then(|| format!("operation {op} was completed, and was not with the kernel")),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return broken("one_completion_per_operation", record, why);
+        }
+    }
+    Ok(())
+}
+
+/// No buffer comes home before its operation is completed, and none comes home twice.
+///
+/// # Errors
+/// With the first buffer that does.
+pub fn buffers_stay_until_completion(records: &[Record]) -> Result<(), Violation> {
+    let mut lent = BTreeSet::new();
+    let mut flying = BTreeSet::new();
+    for record in records {
+        let why = match record.event {
+            Event::Sqe { op, .. } => {
+                flying.insert((record.thread, op));
+                None
+            }
+            Event::Cqe { op, .. } => {
+                flying.remove(&(record.thread, op));
+                None
+            }
+            Event::BufferLent { op } => {
+                lent.insert((record.thread, op));
+                None
+            }
+            Event::BufferHome { op } if flying.contains(&(record.thread, op)) => {
+                Some(format!("the buffer of operation {op} came home while the kernel had it"))
+            }
+            Event::BufferHome { op } => (!lent.remove(&(record.thread, op)))
+                .then(|| format!("the buffer of operation {op} came home, and was not lent")),
+            _ => None,
+        };
+        if let Some(why) = why {
+            return broken("buffers_stay_until_completion", record, why);
+        }
+    }
+    Ok(())
+}
+
+/// Every operation was completed, and every buffer came home: for runs that have ended in good order.
+///
+/// # Errors
+/// With the first operation, or buffer, that is still with the kernel.
+pub fn operations_come_home(records: &[Record]) -> Result<(), Violation> {
+    let mut flying = BTreeMap::new();
+    let mut lent = BTreeMap::new();
+    for record in records {
+        match record.event {
+            Event::Sqe { op, .. } => {
+                flying.insert((record.thread, op), record);
+            }
+            Event::Cqe { op, .. } => {
+                flying.remove(&(record.thread, op));
+            }
+            Event::BufferLent { op } => {
+                lent.insert((record.thread, op), record);
+            }
+            Event::BufferHome { op } => {
+                lent.remove(&(record.thread, op));
+            }
+            _ => {}
+        }
+    }
+    if let Some(((_, op), record)) = flying.first_key_value() {
+        let why = format!("operation {op} was submitted here, and never completed");
+        return broken("operations_come_home", record, why);
+    }
+    match lent.first_key_value() {
+        Some(((_, op), record)) => {
+            let why = format!("the buffer of operation {op} was lent here, and never came home");
+            broken("operations_come_home", record, why)
         }
         None => Ok(()),
     }

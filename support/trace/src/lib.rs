@@ -23,7 +23,7 @@ pub mod invariants;
 mod json;
 mod recording;
 
-pub use event::{Cause, Direction, Event, Io, MAIN, PollResult, TaskId};
+pub use event::{Cause, Direction, Event, Io, MAIN, OpId, OpKind, PollResult, TaskId};
 pub use explain::explain;
 pub use json::to_json_lines;
 pub use recording::{Attached, CauseGuard, LIMIT, Record, Recording, caused_by, record};

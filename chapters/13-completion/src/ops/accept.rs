@@ -1,0 +1,69 @@
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use io_uring::{opcode, squeue};
+use nix::libc::{SOCK_CLOEXEC, sockaddr_storage, socklen_t};
+use nix::sys::socket::{SockaddrLike, SockaddrStorage};
+use trace::OpKind;
+
+use super::{SharedFd, raw};
+use crate::Operation;
+
+// ANCHOR: accept
+/// Waits for a connection.
+pub struct Accept {
+    listener: SharedFd,
+    /// In a box, because the kernel writes to it when a connection comes, and until then this may move.
+    peer: Box<Peer>,
+}
+
+struct Peer {
+    address: MaybeUninit<sockaddr_storage>,
+    length: socklen_t,
+}
+
+impl Accept {
+    pub(crate) fn new(listener: SharedFd) -> Accept {
+        let length = size_of::<sockaddr_storage>() as socklen_t;
+        Accept { listener, peer: Box::new(Peer { address: MaybeUninit::zeroed(), length }) }
+    }
+}
+
+// SAFETY: the address and its length are on the heap, and belong to the operation, which shares in the
+// descriptor.
+unsafe impl Operation for Accept {
+    const KIND: OpKind = OpKind::Accept;
+    type Output = io::Result<(OwnedFd, SocketAddr)>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        let address = self.peer.address.as_mut_ptr().cast();
+        opcode::Accept::new(raw(&self.listener), address, &mut self.peer.length)
+            .flags(SOCK_CLOEXEC)
+            .build()
+    }
+
+    fn complete(self, result: io::Result<u32>) -> Self::Output {
+        // ANCHOR: accept_body
+        let fd = result? as RawFd;
+        // SAFETY: the kernel has just made this descriptor, and told nobody else. If nobody waits for
+        // the connection any more, dropping the output closes it.
+        let connection = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok((connection, self.peer.address()?))
+        // ANCHOR_END: accept_body
+    }
+}
+// ANCHOR_END: accept
+
+impl Peer {
+    fn address(&self) -> io::Result<SocketAddr> {
+        // SAFETY: the kernel has written an address of this length, and all before was zeroed.
+        let address =
+            unsafe { SockaddrStorage::from_raw(self.address.as_ptr().cast(), Some(self.length)) };
+        let address = address.as_ref();
+        let v4 = || Some(SocketAddrV4::from(*address?.as_sockaddr_in()?).into());
+        let v6 = || Some(SocketAddrV6::from(*address?.as_sockaddr_in6()?).into());
+        v4().or_else(v6).ok_or_else(|| io::Error::other("a connection that has no IP address"))
+    }
+}

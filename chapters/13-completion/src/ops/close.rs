@@ -1,0 +1,50 @@
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use io_uring::types::Fd;
+use io_uring::{opcode, squeue};
+use nix::errno::Errno;
+use trace::OpKind;
+
+use crate::Operation;
+
+// ANCHOR: close
+/// Closes a descriptor.
+#[derive(Debug)]
+pub struct Close {
+    fd: ManuallyDrop<OwnedFd>,
+}
+
+impl Close {
+    pub(crate) fn new(fd: OwnedFd) -> Close {
+        Close { fd: ManuallyDrop::new(fd) }
+    }
+}
+
+// SAFETY: the entry points to no memory, and it is the operation itself that ends the descriptor.
+unsafe impl Operation for Close {
+    const KIND: OpKind = OpKind::Close;
+    type Output = io::Result<()>;
+
+    fn entry(&mut self) -> squeue::Entry {
+        opcode::Close::new(Fd(self.fd.as_raw_fd())).build()
+    }
+
+    fn complete(self, result: io::Result<u32>) -> io::Result<()> {
+        if let Err(error) = &result
+            && !was_closed(error)
+        {
+            drop(ManuallyDrop::into_inner(self.fd));
+        }
+        result.map(drop)
+    }
+}
+
+/// Linux closes a descriptor also if it has an error to report. Other errors say that the operation was
+/// never carried out.
+fn was_closed(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(errno, Some(Errno::EIO | Errno::EINTR | Errno::ENOSPC | Errno::EDQUOT | Errno::EBADF))
+}
+// ANCHOR_END: close

@@ -1,41 +1,13 @@
 //! Chapter 7's runtime, held to what every stage owes its tasks and its streams.
 
-use std::io;
-use std::net::SocketAddr;
+use ch07_tcp::Runtime;
+use conformance::{executor_suite, net_suite, tcp_stage};
 
-use ch07_tcp::{Runtime, TcpListener, TcpStream};
-use conformance::{NetStage, Stage, executor_suite, net_suite};
-
-struct Chapter7(Runtime);
-
-impl Stage for Chapter7 {
-    fn new() -> Self {
-        Chapter7(Runtime::new().expect("descriptors are left"))
-    }
-
-    fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(future)
-    }
-
-    fn spawn(future: impl Future<Output = ()> + 'static) {
-        ch05_executor::spawn(future);
-    }
-}
-
-impl NetStage for Chapter7 {
-    type Stream = TcpStream;
-    type Listener = TcpListener;
-
-    fn listen() -> io::Result<(TcpListener, SocketAddr)> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    }
-
-    async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(to).await
-    }
-}
-
+tcp_stage!(
+    Chapter7(Runtime),
+    new: Runtime::new(),
+    spawn: ch05_executor::spawn,
+    net: ch07_tcp
+);
 executor_suite!(Chapter7);
 net_suite!(Chapter7);

@@ -1,43 +1,14 @@
 //! `spawn` of this chapter on the runtime of chapter 9, held to what every stage owes its tasks and its
 //! streams.
 
-use std::io;
-use std::net::SocketAddr;
-
-use ch07_tcp::{TcpListener, TcpStream};
 use ch09_fairness::{Config, Runtime};
-use conformance::{NetStage, Stage, executor_suite, net_suite};
+use conformance::{executor_suite, net_suite, tcp_stage};
 
-struct Chapter10(Runtime);
-
-impl Stage for Chapter10 {
-    fn new() -> Self {
-        Chapter10(Runtime::new(Config::default()).expect("descriptors are left"))
-    }
-
-    fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(future)
-    }
-
-    fn spawn(future: impl Future<Output = ()> + 'static) {
-        drop(ch10_join_cancel::spawn(future));
-    }
-}
-
-impl NetStage for Chapter10 {
-    type Stream = TcpStream;
-    type Listener = TcpListener;
-
-    fn listen() -> io::Result<(TcpListener, SocketAddr)> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    }
-
-    async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(to).await
-    }
-}
-
+tcp_stage!(
+    Chapter10(Runtime),
+    new: Runtime::new(Config::default()),
+    spawn: |future| drop(ch10_join_cancel::spawn(future)),
+    net: ch07_tcp
+);
 executor_suite!(Chapter10);
 net_suite!(Chapter10);

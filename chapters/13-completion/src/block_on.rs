@@ -47,9 +47,11 @@ pub fn enter<R>(driver: &Rc<Driver>, body: impl FnOnce() -> R) -> R {
 /// # Panics
 /// If none does.
 pub fn current() -> Rc<Driver> {
-    assert!(
-        DRIVER.is_set(),
-        "an operation was started outside of block_on: no ring is driven on this thread"
-    );
-    DRIVER.with(Rc::clone)
+    try_current()
+        .expect("an operation was started outside of block_on: no ring is driven on this thread")
+}
+
+/// The driver of the runtime that runs on this thread, if it has one.
+pub fn try_current() -> Option<Rc<Driver>> {
+    DRIVER.is_set().then(|| DRIVER.with(Rc::clone))
 }

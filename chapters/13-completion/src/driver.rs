@@ -8,7 +8,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
-use io_uring::{Builder, IoUring, cqueue, opcode, squeue};
+use io_uring::{Builder, IoUring, Parameters, cqueue, opcode, squeue};
 use nix::errno::Errno;
 use trace::{Cause, Event, OpId, emit};
 
@@ -41,7 +41,7 @@ struct Slot {
 /// ```
 ///
 /// 1. `complete` keeps the result, and wakes who waits.
-/// 2. `abandon` moves the operation in here, and asks the kernel to give it up.
+/// 2. `abandon` moves the operation in here. `cancel` asks the kernel to give it up.
 /// 3. `take_result` hands the result to the future, which still has the operation.
 /// 4. `abandon` finishes the operation on the spot.
 /// 5. `complete` finishes the operation: what it owned is freed now, and not before.
@@ -58,8 +58,8 @@ enum State {
 // ANCHOR: driver
 /// A ring, and the operations that fly.
 ///
-/// Dropping it waits until the last operation has come home. No future of one is left then, since each
-/// holds a share of the driver; those that were dropped have been cancelled.
+/// Dropping it cancels all operations, and waits until the last of them has come home. No future of one
+/// is left then, since each holds a share of the driver.
 ///
 /// See the section "The driver" of chapter 13.
 pub struct Driver {
@@ -115,6 +115,11 @@ impl Driver {
     /// What this driver has done so far.
     pub fn counts(&self) -> Counts {
         self.counts.get()
+    }
+
+    /// What kind of ring this is, and what the kernel can do with it.
+    pub fn parameters(&self) -> Parameters {
+        self.ring.borrow().params().clone()
     }
 
     fn count(&self, add: impl FnOnce(&mut Counts)) {
@@ -229,8 +234,14 @@ impl Driver {
         // One at a time, with nothing borrowed: who is woken may submit again.
         while let Some(completion) = self.next_completion() {
             self.count(|counts| counts.completions += 1);
-            if completion.user_data() != NOBODY {
-                self.complete(completion.user_data().into(), result_of(&completion));
+            if completion.user_data() == NOBODY {
+                continue;
+            }
+            let key = completion.user_data().into();
+            if cqueue::more(completion.flags()) {
+                self.wake(key);
+            } else {
+                self.complete(key, result_of(&completion));
             }
         }
     }
@@ -240,6 +251,19 @@ impl Driver {
         earlier.or_else(|| self.ring.borrow_mut().completion().next())
     }
     // ANCHOR_END: reap
+
+    /// A *multishot* operation has news, and goes on. What it is about, the operation does not say.
+    fn wake(&self, key: Key) {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.get_mut(key).expect("an operation is there until its last completion");
+        let _cause = trace::caused_by(Cause::Op(slot.op));
+        if let State::Flying(waker) = &mut slot.state
+            && let Some(waker) = waker.take()
+        {
+            drop(slots);
+            waker.wake();
+        }
+    }
 
     // ANCHOR: complete
     fn complete(&self, key: Key, result: io::Result<u32>) {
@@ -302,7 +326,7 @@ impl Driver {
     // ANCHOR_END: take_result
 
     // ANCHOR: abandon
-    /// The future of an operation is dropped. `finish` owns the operation, and is called when the kernel
+    /// An operation loses its future. `finish` owns the operation, and is called when the kernel
     /// has let go of it: now, or later.
     pub(crate) fn abandon(&self, key: Key, finish: impl FnOnce(io::Result<u32>) + 'static) {
         // ANCHOR: abandon_body
@@ -314,7 +338,6 @@ impl Driver {
             slot.state = State::Abandoned(Box::new(finish));
             drop(slots);
             drop(waker);
-            self.cancel(op, key);
             return;
         }
         let slot = slots.remove(key);
@@ -328,14 +351,17 @@ impl Driver {
         // ANCHOR_END: abandon_body
     }
 
-    /// Asks the kernel to give an operation up. What comes of that is seen in the operation's own
-    /// completion.
-    fn cancel(&self, op: OpId, key: Key) {
+    /// Asks the kernel to give an operation up, if it has not landed yet. What comes of that is seen in
+    /// the operation's own completion.
+    pub(crate) fn cancel(&self, key: Key) {
+        // ANCHOR: cancel_body
+        let Some(op) = self.slots.borrow_mut().get_mut(key).map(|slot| slot.op) else { return };
         emit!(Event::OpCancel { op });
         let cancel = opcode::AsyncCancel::new(key.into()).build().user_data(NOBODY);
         // SAFETY: the entry points to nothing. If it cannot be pushed, the operation comes to its end
         // without.
         let _ = unsafe { self.push(&cancel) };
+        // ANCHOR_END: cancel_body
     }
     // ANCHOR_END: abandon
 }
@@ -354,6 +380,8 @@ fn errno(error: &io::Error) -> Option<Errno> {
 impl Drop for Driver {
     fn drop(&mut self) {
         // ANCHOR: driver_drop_body
+        let left: Vec<Key> = self.slots.borrow().keys().collect();
+        left.into_iter().for_each(|key| self.cancel(key));
         while self.in_flight() > 0 {
             if self.wait(None).is_err() {
                 // Nobody can tell any more when the kernel lets go. What it may still write to must

@@ -55,7 +55,7 @@ pub mod ops;
 mod ring;
 mod slab;
 
-pub use block_on::{block_on, current, enter};
+pub use block_on::{block_on, current, enter, try_current};
 pub use buf::{BufResult, IoBuf, IoBufMut, Slice};
 pub use driver::{Counts, Driver};
 pub use file::File;

@@ -64,6 +64,15 @@ impl<O: Operation> Op<O> {
     }
 }
 
+impl<O: Operation> Op<O> {
+    /// Lets the operation go on without its future. Nobody hears what comes of it.
+    pub fn detach(mut self) {
+        if let Some(operation) = self.operation.take() {
+            self.driver.abandon(self.key, move |result| drop(operation.complete(result)));
+        }
+    }
+}
+
 // ANCHOR: poll
 impl<O: Operation> Future for Op<O> {
     type Output = O::Output;
@@ -90,6 +99,7 @@ impl<O: Operation> Drop for Op<O> {
         if let Some(operation) = self.operation.take() {
             // The operation goes where it stays alive until its completion.
             self.driver.abandon(self.key, move |result| drop(operation.complete(result)));
+            self.driver.cancel(self.key);
         }
         // ANCHOR_END: drop_body
     }

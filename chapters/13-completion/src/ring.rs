@@ -55,14 +55,14 @@ fn in_words(error: Error, switch: Option<String>) -> Error {
 
 fn check(ring: &IoUring) -> Result<()> {
     let mut probe = Probe::new();
-    ring.submitter().register_probe(&mut probe).map_err(|_| too_old("a probe", "5.6"))?;
+    ring.submitter().register_probe(&mut probe).map_err(|_| too_old("probe", "5.6"))?;
     for (code, name, since) in NEEDED {
         if !probe.is_supported(code) {
             return Err(too_old(name, since));
         }
     }
     if !ring.params().is_feature_nodrop() {
-        return Err(too_old("a completion queue that loses nothing", "5.5"));
+        return Err(too_old("completion queue that loses nothing", "5.5"));
     }
     Ok(())
 }

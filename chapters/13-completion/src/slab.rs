@@ -80,6 +80,12 @@ impl<T> Slab<T> {
         // ANCHOR_END: remove_body
     }
 
+    /// The numbers of all things in it.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        let places = (0..).zip(&self.places).filter(|(_, place)| place.value.is_some());
+        places.map(|(index, place)| Key { index, generation: place.generation })
+    }
+
     fn place(&mut self, key: Key) -> Option<&mut Place<T>> {
         let place = self.places.get_mut(key.index as usize)?;
         (place.generation == key.generation).then_some(place)

@@ -89,6 +89,44 @@ macro_rules! net_suite {
     };
 }
 
+/// Names a runtime to the two suites: `$stage` is the type that stands for it, `$new` makes the
+/// runtime, `$spawn` starts a task on it, and `$net` is where its `TcpListener` and `TcpStream` are.
+#[macro_export]
+macro_rules! tcp_stage {
+    ($stage:ident($runtime:ty), new: $new:expr, spawn: $spawn:expr, net: $($net:ident)::+) => {
+        struct $stage($runtime);
+
+        impl $crate::Stage for $stage {
+            fn new() -> Self {
+                $stage($new.expect("descriptors are left"))
+            }
+
+            fn block_on<F: Future>(&self, future: F) -> F::Output {
+                self.0.block_on(future)
+            }
+
+            fn spawn(future: impl Future<Output = ()> + 'static) {
+                ($spawn)(future);
+            }
+        }
+
+        impl $crate::NetStage for $stage {
+            type Stream = $($net)::+::TcpStream;
+            type Listener = $($net)::+::TcpListener;
+
+            fn listen() -> ::std::io::Result<(Self::Listener, ::std::net::SocketAddr)> {
+                let listener = $($net)::+::TcpListener::bind("127.0.0.1:0")?;
+                let address = listener.local_addr()?;
+                Ok((listener, address))
+            }
+
+            async fn connect(to: ::std::net::SocketAddr) -> ::std::io::Result<Self::Stream> {
+                $($net)::+::TcpStream::connect(to).await
+            }
+        }
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! suite {

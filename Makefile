@@ -1,9 +1,11 @@
-.PHONY: help start test miri book
+.PHONY: help start test miri tsan asan book
 
 help:
 	@echo "make start  checks this machine, builds the book and serves it: begin here"
 	@echo "make test   formatting, lints, all tests and demos, documentation, the book and its links"
 	@echo "make miri   the chapters with unsafe code under Miri"
+	@echo "make tsan   chapter 11, where threads meet, under ThreadSanitizer"
+	@echo "make asan   chapter 13, which lends memory to the kernel, under AddressSanitizer"
 	@echo "make book   builds the book into book/book"
 
 start:
@@ -14,6 +16,12 @@ test:
 
 miri:
 	@sh support/miri.sh
+
+tsan:
+	@sh support/tsan.sh
+
+asan:
+	@sh support/asan.sh
 
 book:
 	@sh support/book.sh

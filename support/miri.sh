@@ -13,3 +13,7 @@ fi
 # A folder of its own: what Miri builds cannot be used by anything else.
 cargo +nightly miri test --target-dir target/miri --lib --tests \
     -p trace -p ch02-future -p ch03-block-on -p ch04-waker -p ch05-executor
+
+# Of chapter 11 what needs no epoll, no processes and no loom, which has a memory model of its own.
+cargo +nightly miri test --target-dir target/miri -p ch11-threads --lib \
+    --test on_a_parker --test wakers --test oneshot --test pool --test handle

@@ -74,11 +74,12 @@ impl Handle {
         let (outcome, handle) = remote();
         let start = Box::new(move || {
             let future = AssertUnwindSafe(async move { make().await }).catch_unwind();
-            ch09_fairness::spawn(async move {
+            // Chapter 10's task, because that one ends alone if the output panics on its way out.
+            drop(ch10_join_cancel::spawn(async move {
                 let result = future.await.map_err(JoinError::Panicked);
                 // If nobody waits for it any more, this drops it.
                 drop(outcome.send(result));
-            });
+            }));
         });
         // A closed inbox gives the message back. Dropping it tells the handle.
         drop(self.inbox.push(Message::Run(start)));

@@ -71,9 +71,10 @@ impl Pool {
     /// A pool without threads.
     ///
     /// # Panics
-    /// If `max_threads` is zero.
+    /// If `max_threads` is zero, or `thread_name` has a zero byte in it.
     pub fn new(config: PoolConfig) -> Pool {
         assert!(config.max_threads >= 1, "a pool of no threads never does anything");
+        assert!(!config.thread_name.contains('\0'), "a thread's name has no zero byte in it");
         let state =
             State { queue: VecDeque::new(), idle: 0, workers: HashMap::new(), is_open: true };
         let shared = Shared { config, state: Mutex::new(state), changed: Condvar::new() };
@@ -143,8 +144,8 @@ impl Shared {
                 return Err(error);
             }
         }
-        // ANCHOR_END: push_body
         Ok(())
+        // ANCHOR_END: push_body
     }
 
     fn start_worker(self: &Arc<Self>, state: &mut State) -> io::Result<()> {

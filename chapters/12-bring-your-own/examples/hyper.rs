@@ -50,6 +50,7 @@ fn run(address: &str, is_http2: bool) -> io::Result<()> {
         })?;
         writeln!(io::stdout(), "Listening on http://{}", listener.local_addr()?)?;
 
+        // ANCHOR: serve
         let handle = move |stream: UntilStopped<TcpStream>| async move {
             let (stream, stopped) = stream.into_parts();
             let _ = stream.set_nodelay(true);
@@ -65,6 +66,7 @@ fn run(address: &str, is_http2: bool) -> io::Result<()> {
         let report = |error| drop(writeln!(io::stderr(), "hyper: {error}"));
         let patience = Duration::from_secs(5);
         serve(listener, shutdown.recv(), patience, handle, report).await;
+        // ANCHOR_END: serve
         let _ = writeln!(io::stdout(), "Bye.");
         Ok(())
     })

@@ -36,7 +36,7 @@ impl DedicatedExecutor {
     /// If the system gives no thread or no file descriptors: each takes three.
     ///
     /// # Panics
-    /// If `threads` is zero.
+    /// If `threads` is zero, or `name` has a zero byte in it.
     pub fn new(name: &str, threads: usize) -> io::Result<DedicatedExecutor> {
         assert!(threads >= 1, "an executor without threads never does anything");
         let mut executor = DedicatedExecutor { workers: Vec::new(), next: AtomicUsize::new(0) };

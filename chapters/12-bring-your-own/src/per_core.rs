@@ -34,7 +34,8 @@ pub struct Cores<T> {
 }
 
 /// Runs `main` on this many threads. Each has a runtime of its own, and a CPU of its own as long as
-/// there are enough of those that the process may use. They share nothing but what `main` shares.
+/// there are enough of those that the process may use. They share nothing but what `main` shares. A
+/// thread that is started on one of them, such as those for blocking work, stays on the same CPU.
 ///
 /// See the section "A runtime for each core" of chapter 12.
 ///

@@ -12,7 +12,7 @@ use crate::{Exec, NoExecutor};
 ///
 /// This is the kind of thing for which an IO library wants an executor: the user calls it, and it has
 /// something to do also when the user does something else. Dropping it ends the background task at its
-/// next item.
+/// next item. If the source panics, or the executor goes, the stream ends early: it cannot tell.
 ///
 /// See the section "A library that asks" of chapter 12.
 ///
@@ -21,7 +21,7 @@ use crate::{Exec, NoExecutor};
 pub struct ReadAhead<T>(Receiver<T>);
 
 impl<T: Send + 'static> ReadAhead<T> {
-    /// Begins to read.
+    /// Begins to read. A `depth` of 0 counts as 1.
     ///
     /// # Errors
     /// If there is no executor.

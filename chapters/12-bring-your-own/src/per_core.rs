@@ -78,14 +78,8 @@ impl<T> Cores<T> {
     /// panic.
     ///
     /// This blocks.
-    pub fn join(mut self) -> Vec<thread::Result<T>> {
-        self.workers.drain(..).map(Worker::join).collect()
-    }
-}
-
-impl<T> Drop for Cores<T> {
-    fn drop(&mut self) {
-        self.stop();
+    pub fn join(self) -> Vec<thread::Result<T>> {
+        self.workers.into_iter().map(Worker::join).collect()
     }
 }
 // ANCHOR_END: per_core

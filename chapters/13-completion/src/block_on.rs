@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ch05_executor::MainWaker;
 use scoped_tls::scoped_thread_local;
+use trace::{Event, emit};
 
 use crate::Driver;
 
@@ -30,7 +31,9 @@ pub fn block_on<F: Future>(driver: &Rc<Driver>, future: F) -> F::Output {
                 return output;
             }
             let timeout = main.is_woken().then_some(Duration::ZERO);
+            emit!(Event::Park { timeout });
             driver.wait(timeout).expect("the kernel refuses to wait for completions");
+            emit!(Event::Unpark);
         }
     })
 }

@@ -12,8 +12,11 @@ pub type BufResult<T, B> = (io::Result<T>, B);
 /// See the section "A buffer that stays where it is" of chapter 13.
 ///
 /// # Safety
-/// `as_ptr` points to `bytes_init` initialized bytes. They stay there, unchanged, for as long as the
-/// value lives and nobody uses it, wherever the value itself is moved to.
+/// `as_ptr` points to `bytes_init` initialized bytes, and is never null. They stay there, unchanged,
+/// until the value is dropped or somebody uses it, wherever the value itself is moved to. A value that
+/// is forgotten is never dropped.
+///
+/// A `Box` cannot promise that: a pointer into a box must not be used any more once the box was moved.
 pub unsafe trait IoBuf: Unpin + 'static {
     /// Where the bytes are.
     fn as_ptr(&self) -> *const u8;
@@ -42,8 +45,8 @@ pub unsafe trait IoBuf: Unpin + 'static {
 ///
 /// # Safety
 /// `as_mut_ptr` points to room for `bytes_total` bytes, initialized or not, that nobody else uses. It
-/// stays there for as long as the value lives and nobody uses it, wherever the value is moved to. The
-/// first `bytes_init` of them are those of [`IoBuf`].
+/// stays there until the value is dropped or somebody uses it, wherever the value is moved to. The first
+/// `bytes_init` of them are those of [`IoBuf`].
 pub unsafe trait IoBufMut: IoBuf {
     /// Where the room begins.
     fn as_mut_ptr(&mut self) -> *mut u8;
@@ -85,30 +88,6 @@ unsafe impl IoBufMut for Vec<u8> {
         // SAFETY: the caller has written that many bytes, within the capacity.
         unsafe { self.set_len(length) };
     }
-}
-
-// SAFETY: the bytes are on the heap, and moving the box does not move them.
-unsafe impl IoBuf for Box<[u8]> {
-    fn as_ptr(&self) -> *const u8 {
-        (**self).as_ptr()
-    }
-
-    fn bytes_init(&self) -> usize {
-        self.len()
-    }
-}
-
-// SAFETY: as above. All bytes of a boxed slice are initialized, so `set_init` has nothing to note.
-unsafe impl IoBufMut for Box<[u8]> {
-    fn as_mut_ptr(&mut self) -> *mut u8 {
-        (**self).as_mut_ptr()
-    }
-
-    fn bytes_total(&self) -> usize {
-        self.len()
-    }
-
-    unsafe fn set_init(&mut self, _length: usize) {}
 }
 
 // SAFETY: static bytes stay where they are.

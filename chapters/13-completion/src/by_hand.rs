@@ -22,7 +22,7 @@ const ACCEPT: u64 = u64::MAX;
 struct Connection {
     socket: OwnedFd,
     /// Lent to the kernel for as long as the connection lives.
-    buffer: Box<[u8; BUFFER]>,
+    buffer: Vec<u8>,
     turn: Turn,
 }
 
@@ -122,7 +122,7 @@ impl Server {
     fn welcome(&mut self, fd: RawFd) {
         // SAFETY: the kernel has just made this descriptor, and told nobody else.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        let buffer = Box::new([0; BUFFER]);
+        let buffer = vec![0; BUFFER];
         self.open.push(Some(Connection { socket, buffer, turn: Turn::Receive }));
         self.start(self.open.len() - 1);
     }

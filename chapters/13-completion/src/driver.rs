@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::mem;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::Duration;
@@ -50,8 +50,9 @@ enum State {
     Flying(Option<Waker>),
     /// Completed, and the future has not looked yet.
     Landed(io::Result<u32>),
-    /// The future was dropped. Holds the operation, and what is to be done with it.
-    Abandoned(Box<dyn FnOnce(io::Result<u32>)>),
+    /// The future was dropped. Holds the operation, and what is to be done with it: nothing but a
+    /// completion frees what the kernel may write to, not even a panic.
+    Abandoned(ManuallyDrop<Box<dyn FnOnce(io::Result<u32>)>>),
 }
 // ANCHOR_END: slot
 
@@ -90,7 +91,7 @@ impl Driver {
     /// # Errors
     /// As [`open`].
     pub fn new(entries: u32) -> io::Result<Driver> {
-        Driver::with_builder(IoUring::builder().setup_cqsize(2 * entries), entries)
+        Driver::with_builder(IoUring::builder().setup_cqsize(entries.saturating_mul(2)), entries)
     }
 
     /// Makes a driver with a ring of another kind.
@@ -135,11 +136,12 @@ impl Driver {
     /// See the section "Submit late" of chapter 13.
     pub fn submit<O: Operation>(self: &Rc<Self>, mut operation: O) -> Op<O> {
         // ANCHOR: submit_body
+        let entry = operation.entry();
         let op = self.last_op.get() + 1;
         self.last_op.set(op);
         let state = State::Flying(None);
         let key = self.slots.borrow_mut().insert(Slot { op, lends: O::LENDS, state });
-        let entry = operation.entry().user_data(key.into());
+        let entry = entry.user_data(key.into());
         emit!(Event::Sqe { op, kind: O::KIND });
         if O::LENDS {
             emit!(Event::BufferLent { op });
@@ -289,7 +291,7 @@ impl Driver {
                     emit!(Event::BufferHome { op });
                 }
                 if let Some(Slot { state: State::Abandoned(finish), .. }) = slot {
-                    finish(result);
+                    ManuallyDrop::into_inner(finish)(result);
                 }
             }
             State::Landed(_) => unreachable!("an operation is completed once"),
@@ -335,7 +337,7 @@ impl Driver {
         let (op, lends) = (slot.op, slot.lends);
         if let State::Flying(waker) = &mut slot.state {
             let waker = waker.take();
-            slot.state = State::Abandoned(Box::new(finish));
+            slot.state = State::Abandoned(ManuallyDrop::new(Box::new(finish)));
             drop(slots);
             drop(waker);
             return;
@@ -382,13 +384,9 @@ impl Drop for Driver {
         // ANCHOR: driver_drop_body
         let left: Vec<Key> = self.slots.borrow().keys().collect();
         left.into_iter().for_each(|key| self.cancel(key));
-        while self.in_flight() > 0 {
-            if self.wait(None).is_err() {
-                // Nobody can tell any more when the kernel lets go. What it may still write to must
-                // never be freed.
-                mem::forget(self.slots.take());
-            }
-        }
+        // If the kernel refuses to wait, nobody can tell any more when it lets go. What is left is leaked
+        // then, see `Abandoned`.
+        while self.in_flight() > 0 && self.wait(None).is_ok() {}
         // ANCHOR_END: driver_drop_body
     }
 }

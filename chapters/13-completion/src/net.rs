@@ -32,8 +32,8 @@ impl TcpListener {
         Ok(TcpListener::from_std(net::TcpListener::bind(address)?))
     }
 
-    /// Accepts from a socket that listens already. It has to be a blocking one: otherwise the kernel
-    /// does not wait, and says `WouldBlock`.
+    /// Accepts from a socket that listens already. It should be a blocking one: for others, an older
+    /// kernel does not wait, and says `WouldBlock`.
     ///
     /// # Panics
     /// If no ring is driven on this thread.

@@ -95,13 +95,13 @@ impl<O: Operation> Future for Op<O> {
 // ANCHOR: drop
 impl<O: Operation> Drop for Op<O> {
     fn drop(&mut self) {
-        // ANCHOR: drop_body
         if let Some(operation) = self.operation.take() {
+            // ANCHOR: drop_body
             // The operation goes where it stays alive until its completion.
             self.driver.abandon(self.key, move |result| drop(operation.complete(result)));
             self.driver.cancel(self.key);
+            // ANCHOR_END: drop_body
         }
-        // ANCHOR_END: drop_body
     }
 }
 // ANCHOR_END: drop

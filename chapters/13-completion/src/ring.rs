@@ -47,6 +47,9 @@ fn in_words(error: Error, switch: Option<String>) -> Error {
         Some(Errno::EPERM | Errno::EACCES) => {
             "io_uring is forbidden here: many containers filter its system calls"
         }
+        Some(Errno::EINVAL) => {
+            "the kernel makes no ring of this kind, or of this size: it has 1 to 32,768 entries"
+        }
         Some(Errno::ENOMEM) => "too little memory may be locked for a ring: see `ulimit -l`",
         _ => return error,
     };

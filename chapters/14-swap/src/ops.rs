@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
 use std::time::Duration;
 
 use ch13_completion::Operation;
@@ -16,8 +17,9 @@ use trace::OpKind;
 /// if that comes first.
 #[derive(Debug)]
 pub struct Timeout {
-    /// In a box, because the kernel reads it when it gets to it, and until then this may move.
-    duration: Box<Timespec>,
+    /// On the heap, because the kernel reads it when it gets to it, and until then this may move. Not in
+    /// a box: a pointer into a box is void as soon as the box is moved.
+    duration: Rc<Timespec>,
     completions: u32,
 }
 
@@ -31,7 +33,7 @@ impl Timeout {
     pub fn after_or(duration: Duration, completions: u32) -> Timeout {
         // The kernel counts seconds with a sign. Nobody waits that long.
         let duration = duration.min(Duration::from_secs(i64::MAX as u64));
-        Timeout { duration: Box::new(duration.into()), completions }
+        Timeout { duration: Rc::new(duration.into()), completions }
     }
 }
 
@@ -41,7 +43,7 @@ unsafe impl Operation for Timeout {
     type Output = io::Result<()>;
 
     fn entry(&mut self) -> squeue::Entry {
-        opcode::Timeout::new(&*self.duration)
+        opcode::Timeout::new(Rc::as_ptr(&self.duration))
             .count(self.completions)
             .flags(TimeoutFlags::empty())
             .build()

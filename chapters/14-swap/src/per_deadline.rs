@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ch08_timers::{Deadlines, Key};
 use ch13_completion::{Driver, Op};
@@ -40,6 +40,12 @@ impl<D: Deadlines> PerDeadline<D> {
         deadline.saturating_duration_since(self.began).as_millis()
     }
 
+    /// How long it is from a deadline to the end of its millisecond.
+    fn rest(&self, deadline: Instant) -> Duration {
+        let began = deadline.saturating_duration_since(self.began).subsec_nanos() % 1_000_000;
+        Duration::from_nanos(1_000_000 - u64::from(began))
+    }
+
     fn arm(&mut self, deadline: Instant) {
         let millisecond = self.millisecond(deadline);
         if let Some(armed) = self.armed.get_mut(&millisecond) {
@@ -47,7 +53,7 @@ impl<D: Deadlines> PerDeadline<D> {
             return;
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = self.driver.submit(Timeout::after(left));
+        let timeout = self.driver.submit(Timeout::after(left.saturating_add(self.rest(deadline))));
         self.armed.insert(millisecond, Armed { deadlines: 1, _timeout: timeout });
     }
 

@@ -121,6 +121,7 @@ impl Runtime {
 }
 // ANCHOR_END: runtime
 
+// ANCHOR: ring_park
 /// The best way that this kernel has to wake a ring and to end its sleep in time.
 fn ring_park(driver: &Rc<Driver>, reactor: &Rc<Reactor>) -> io::Result<RingPark> {
     let parameters = driver.parameters();
@@ -134,6 +135,7 @@ fn ring_park(driver: &Rc<Driver>, reactor: &Rc<Reactor>) -> io::Result<RingPark>
     };
     Ok(RingPark::new(driver.clone(), doorbell, time_limit, reactor.clone()))
 }
+// ANCHOR_END: ring_park
 
 impl Runtime {
     /// Reaches this runtime from any thread.

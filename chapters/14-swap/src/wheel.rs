@@ -87,8 +87,8 @@ impl Wheel {
     // ANCHOR: unhang
     /// Takes a deadline out of its slot. The last one in the slot takes its position.
     fn unhang(&mut self, id: u64) -> Option<Waker> {
-        // ANCHOR: unhang_body
         let Place { wheel, slot, position } = self.places.remove(&id)?;
+        // ANCHOR: unhang_body
         let hanging = &mut self.slots[wheel * SLOTS + slot];
         let (_, waker) = hanging.swap_remove(position);
         if let Some((moved, _)) = hanging.get(position) {

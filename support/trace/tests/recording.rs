@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use trace::{
-    Cause, Direction, Event, Io, MAIN, PollResult, Recording, caused_by, emit, explain,
+    Cause, Direction, Event, Io, MAIN, OpKind, PollResult, Recording, caused_by, emit, explain,
     to_json_lines,
 };
 
@@ -93,14 +93,45 @@ fn json_lines_name_the_event_and_number_the_descriptors() {
 
 #[test]
 fn an_event_is_read_back_as_it_was_written() {
-    for cause in [Cause::Outside, Cause::Task(3), Cause::Fd(7, Direction::Write)] {
+    for cause in [Cause::Outside, Cause::Task(3), Cause::Fd(7, Direction::Write), Cause::Op(5)] {
         let event = Event::Wake { task: 1, by: cause };
         let text = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
     }
-    for nonsense in ["", "fd", "fd7", "fd7.up", "fdx.read", "task", "task-1", "nobody"] {
+    for nonsense in
+        ["", "fd", "fd7", "fd7.up", "fdx.read", "task", "task-1", "op", "op5.read", "nobody"]
+    {
         let text = format!(r#"{{"ev":"wake","task":1,"by":"{nonsense}"}}"#);
         assert!(serde_json::from_str::<Event>(&text).is_err(), "{nonsense}");
+    }
+}
+
+#[test]
+fn the_events_of_a_ring_are_written_down_and_read_back() {
+    let recording = Recording::new();
+    let _attached = recording.attach();
+    emit!(Event::Sqe { op: 1, kind: OpKind::Recv });
+    emit!(Event::BufferLent { op: 1 });
+    emit!(Event::Submit { count: 1 });
+    emit!(Event::OpCancel { op: 1 });
+    emit!(Event::Cqe { op: 1, ok: false });
+    emit!(Event::BufferHome { op: 1 });
+    emit!(Event::Wake { task: 3, by: Cause::Op(1) });
+    let lines = to_json_lines(&recording.records());
+    assert_eq!(
+        lines.lines().collect::<Vec<_>>(),
+        [
+            r#"{"seq":0,"ev":"sqe","op":1,"kind":"recv"}"#,
+            r#"{"seq":1,"ev":"buffer_lent","op":1}"#,
+            r#"{"seq":2,"ev":"submit","count":1}"#,
+            r#"{"seq":3,"ev":"op_cancel","op":1}"#,
+            r#"{"seq":4,"ev":"cqe","op":1,"ok":false}"#,
+            r#"{"seq":5,"ev":"buffer_home","op":1}"#,
+            r#"{"seq":6,"ev":"wake","task":3,"by":"op1"}"#,
+        ]
+    );
+    for (line, event) in lines.lines().zip(recording.events()) {
+        assert_eq!(serde_json::from_str::<Event>(line).unwrap(), event);
     }
 }
 
@@ -178,6 +209,20 @@ fn a_waker_that_the_kernel_was_not_asked_for_is_named() {
     assert!(text.contains("fd 7 (read), and the kernel was asked"), "{text}");
     assert!(text.contains("fd 7 (write), but the kernel was NOT asked"), "{text}");
     assert!(text.contains("for at most 1s"), "{text}");
+}
+
+#[test]
+fn operations_that_the_kernel_has_are_named_and_those_that_are_completed_are_not() {
+    let text = explained(&[
+        Event::Sqe { op: 1, kind: OpKind::Accept },
+        Event::Sqe { op: 2, kind: OpKind::Send },
+        Event::Submit { count: 2 },
+        Event::Cqe { op: 2, ok: true },
+        Event::Park { timeout: None },
+    ]);
+    assert!(text.contains("Operation 1 (Accept) is with the kernel."), "{text}");
+    assert!(!text.contains("Operation 2"), "{text}");
+    assert!(text.contains("parked") && text.contains("no timeout"), "{text}");
 }
 
 #[test]

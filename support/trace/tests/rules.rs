@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use trace::invariants::{
-    check, done_is_never_polled, interest_equals_slots, parks_only_when_idle,
+    buffers_stay_until_completion, check, done_is_never_polled, interest_equals_slots,
+    one_completion_per_operation, operations_come_home, parks_only_when_idle,
     pending_keeps_a_waker, queued_once, timers_come_home,
 };
-use trace::{Cause, Direction, Event, MAIN, PollResult, Record};
+use trace::{Cause, Direction, Event, MAIN, OpKind, PollResult, Record};
 
 fn records(events: &[Event]) -> Vec<Record> {
     let records = events.iter().cloned().enumerate();
@@ -172,4 +173,78 @@ fn timers_come_home_once_after_they_were_added() {
     let mut elsewhere = records(&[set(1), fire(1)]);
     elsewhere[1].thread = 1;
     assert!(timers_come_home(&elsewhere).is_err());
+}
+
+fn sqe(op: u64) -> Event {
+    Event::Sqe { op, kind: OpKind::Recv }
+}
+
+fn cqe(op: u64) -> Event {
+    Event::Cqe { op, ok: true }
+}
+
+fn lent(op: u64) -> Event {
+    Event::BufferLent { op }
+}
+
+fn home(op: u64) -> Event {
+    Event::BufferHome { op }
+}
+
+#[test]
+fn an_operation_is_completed_once_after_it_was_submitted() {
+    let rule = one_completion_per_operation;
+    let submit = Event::Submit { count: 2 };
+    let cancel = Event::OpCancel { op: 2 };
+    let good = [sqe(1), sqe(2), submit, cancel, cqe(2), Event::Cqe { op: 1, ok: false }];
+    assert_eq!(broken_at(rule, &good), None);
+    // The next ring counts from 1 again.
+    assert_eq!(broken_at(rule, &[sqe(1), cqe(1), sqe(1), cqe(1)]), None);
+    // A run may end in between.
+    assert_eq!(broken_at(rule, &[sqe(1)]), None);
+
+    assert_eq!(broken_at(rule, &[sqe(1), cqe(1), cqe(1)]), Some(2));
+    assert_eq!(broken_at(rule, &[cqe(1), sqe(1)]), Some(0));
+    assert_eq!(broken_at(rule, &[sqe(1), sqe(1)]), Some(1));
+
+    let mut elsewhere = records(&[sqe(1), cqe(1)]);
+    elsewhere[1].thread = 1;
+    assert!(one_completion_per_operation(&elsewhere).is_err());
+}
+
+#[test]
+fn a_buffer_comes_home_once_and_not_before_its_operation_is_completed() {
+    let rule = buffers_stay_until_completion;
+    assert_eq!(broken_at(rule, &[sqe(1), lent(1), cqe(1), home(1)]), None);
+    let two = [sqe(1), lent(1), sqe(2), lent(2), cqe(2), home(2), cqe(1), home(1)];
+    assert_eq!(broken_at(rule, &two), None);
+    assert_eq!(broken_at(rule, &[sqe(1), lent(1)]), None);
+
+    // The future was dropped, and took the buffer along.
+    let early = [sqe(1), lent(1), Event::OpCancel { op: 1 }, home(1), cqe(1)];
+    assert_eq!(broken_at(rule, &early), Some(3));
+    assert_eq!(broken_at(rule, &[sqe(1), lent(1), cqe(1), home(1), home(1)]), Some(4));
+    assert_eq!(broken_at(rule, &[sqe(1), cqe(1), home(1)]), Some(2));
+
+    let mut elsewhere = records(&[sqe(1), lent(1), cqe(1), home(1)]);
+    elsewhere[3].thread = 1;
+    assert!(buffers_stay_until_completion(&elsewhere).is_err());
+}
+
+#[test]
+fn operations_and_buffers_are_home_at_the_end() {
+    let broken_at = |events: &[Event]| {
+        let records = records(events);
+        // A run that is not over yet breaks no other rule.
+        assert_eq!(check(&records), Ok(()));
+        operations_come_home(&records).err().map(|violation| violation.seq)
+    };
+    assert_eq!(broken_at(&[sqe(1), lent(1), sqe(2), cqe(1), home(1), cqe(2)]), None);
+
+    assert_eq!(broken_at(&[sqe(1), sqe(2), cqe(1)]), Some(1));
+    assert_eq!(broken_at(&[sqe(1), lent(1), cqe(1)]), Some(1));
+
+    let mut elsewhere = records(&[sqe(1), cqe(1)]);
+    elsewhere[1].thread = 1;
+    assert!(operations_come_home(&elsewhere).is_err());
 }

@@ -1,7 +1,9 @@
+use std::cell::UnsafeCell;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
 use nix::libc::{SOCK_CLOEXEC, sockaddr_storage, socklen_t};
@@ -15,8 +17,9 @@ use crate::Operation;
 /// Waits for a connection.
 pub struct Accept {
     listener: SharedFd,
-    /// In a box, because the kernel writes to it when a connection comes, and until then this may move.
-    peer: Box<Peer>,
+    /// On the heap, because the kernel writes to it when a connection comes, and until then this may
+    /// move. Not in a box: a pointer into a box is void as soon as the box is moved.
+    peer: Rc<UnsafeCell<Peer>>,
 }
 
 struct Peer {
@@ -27,7 +30,8 @@ struct Peer {
 impl Accept {
     pub(crate) fn new(listener: SharedFd) -> Accept {
         let length = size_of::<sockaddr_storage>() as socklen_t;
-        Accept { listener, peer: Box::new(Peer { address: MaybeUninit::zeroed(), length }) }
+        let peer = Peer { address: MaybeUninit::zeroed(), length };
+        Accept { listener, peer: Rc::new(UnsafeCell::new(peer)) }
     }
 }
 
@@ -38,10 +42,10 @@ unsafe impl Operation for Accept {
     type Output = io::Result<(OwnedFd, SocketAddr)>;
 
     fn entry(&mut self) -> squeue::Entry {
-        let address = self.peer.address.as_mut_ptr().cast();
-        opcode::Accept::new(raw(&self.listener), address, &mut self.peer.length)
-            .flags(SOCK_CLOEXEC)
-            .build()
+        let peer = self.peer.get();
+        // SAFETY: the peer is there. It is only asked where its parts are.
+        let (address, length) = unsafe { (&raw mut (*peer).address, &raw mut (*peer).length) };
+        opcode::Accept::new(raw(&self.listener), address.cast(), length).flags(SOCK_CLOEXEC).build()
     }
 
     fn complete(self, result: io::Result<u32>) -> Self::Output {
@@ -50,7 +54,9 @@ unsafe impl Operation for Accept {
         // SAFETY: the kernel has just made this descriptor, and told nobody else. If nobody waits for
         // the connection any more, dropping the output closes it.
         let connection = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok((connection, self.peer.address()?))
+        // SAFETY: the kernel has let go of it, and the `Rc` has no clone.
+        let peer = unsafe { &*self.peer.get() };
+        Ok((connection, peer.address()?))
         // ANCHOR_END: accept_body
     }
 }

@@ -1,5 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
 use nix::sys::socket::{SockaddrLike, SockaddrStorage};
@@ -12,13 +13,14 @@ use crate::Operation;
 /// Connects a socket.
 pub struct Connect {
     socket: SharedFd,
-    /// In a box, because the kernel reads it when it gets to it, and until then this may move.
-    address: Box<SockaddrStorage>,
+    /// On the heap, because the kernel reads it when it gets to it, and until then this may move. Not in
+    /// a box: a pointer into a box is void as soon as the box is moved.
+    address: Rc<SockaddrStorage>,
 }
 
 impl Connect {
     pub(crate) fn new(socket: SharedFd, address: SocketAddr) -> Connect {
-        Connect { socket, address: Box::new(address.into()) }
+        Connect { socket, address: Rc::new(address.into()) }
     }
 }
 
@@ -28,7 +30,8 @@ unsafe impl Operation for Connect {
     type Output = io::Result<()>;
 
     fn entry(&mut self) -> squeue::Entry {
-        opcode::Connect::new(raw(&self.socket), self.address.as_ptr(), self.address.len()).build()
+        let address = Rc::as_ptr(&self.address);
+        opcode::Connect::new(raw(&self.socket), address.cast(), self.address.len()).build()
     }
 
     fn complete(self, result: io::Result<u32>) -> io::Result<()> {

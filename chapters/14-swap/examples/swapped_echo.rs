@@ -1,6 +1,6 @@
 //! Chapter 7's echo server, on epoll or on a ring:
-//! `cargo run --release -q -p ch14-swap --example echo -- 127.0.0.1:7000 ring`. The driver is `auto`,
-//! `epoll` or `ring`. Ctrl-C ends it.
+//! `cargo run --release -q -p ch14-swap --example swapped_echo -- 127.0.0.1:7000 ring`. The driver is
+//! `auto`, `epoll` or `ring`. Ctrl-C ends it.
 
 use std::env;
 use std::io::{self, Write};
@@ -18,14 +18,14 @@ fn main() -> ExitCode {
         [address, "epoll"] => (address, DriverKind::Epoll),
         [address, "ring"] => (address, DriverKind::Ring),
         _ => {
-            eprintln!("usage: echo ADDRESS [auto|epoll|ring], for example: echo 127.0.0.1:7000 ring");
+            eprintln!("usage: swapped_echo ADDRESS [auto|epoll|ring], such as 127.0.0.1:7000 ring");
             return ExitCode::from(2);
         }
     };
     match run(address, driver) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("echo: {error}");
+            eprintln!("swapped_echo: {error}");
             ExitCode::FAILURE
         }
     }
@@ -47,7 +47,7 @@ fn run(address: &str, driver: DriverKind) -> io::Result<()> {
             let _ = echo(stream).await;
         };
         // A reader of our messages that has gone is no reason to stop serving.
-        let report = |error| drop(writeln!(io::stderr(), "echo: {error}"));
+        let report = |error| drop(writeln!(io::stderr(), "swapped_echo: {error}"));
         serve(listener, shutdown.recv(), handle, report).await;
         let _ = writeln!(io::stdout(), "Bye.");
         Ok(())

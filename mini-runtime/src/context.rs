@@ -1,0 +1,88 @@
+//! Finds the runtime that runs on this thread.
+//!
+//! Built in chapter 5, section "How `spawn` finds the executor". Things that need the runtime later, such
+//! as a stream's `Drop`, hold a share of it instead.
+
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::rc::Rc;
+
+use crate::runtime::Core;
+use crate::task::name::TaskName;
+
+thread_local! {
+    /// Set while the runtime is in `block_on`, and not longer.
+    static CURRENT: Cell<Option<NonNull<Core>>> = const { Cell::new(None) };
+}
+
+/// Makes `core` the runtime of this thread while `body` runs.
+///
+/// # Panics
+/// If this thread has one already.
+pub(crate) fn enter<R>(core: &Rc<Core>, body: impl FnOnce() -> R) -> R {
+    /// Also if `body` panics.
+    struct Leave;
+
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            CURRENT.set(None);
+        }
+    }
+
+    assert!(
+        CURRENT.get().is_none(),
+        "block_on was called inside of block_on: this thread runs a runtime already, so await the \
+         future instead"
+    );
+    CURRENT.set(NonNull::new(Rc::as_ptr(core).cast_mut()));
+    let _leave = Leave;
+    body()
+}
+
+/// Calls `f` with the runtime of this thread, if there is one.
+pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
+    // SAFETY: `enter` borrows the core for as long as the pointer is here.
+    CURRENT.get().map(|core| f(unsafe { core.as_ref() }))
+}
+
+/// Calls `f` with the runtime of this thread.
+///
+/// # Panics
+/// If there is none.
+#[track_caller]
+pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> R {
+    try_with(f).expect("this was called outside of block_on: no runtime runs on this thread")
+}
+
+/// A share in the runtime of this thread.
+///
+/// # Panics
+/// If there is none.
+#[track_caller]
+pub(crate) fn current() -> Rc<Core> {
+    let core = CURRENT.get();
+    let core = core.expect("this was called outside of block_on: no runtime runs on this thread");
+    // SAFETY: the pointer came from `Rc::as_ptr`, of an `Rc` that `enter` borrows for as long as the
+    // pointer is here. The count is raised for the one that is made.
+    unsafe {
+        Rc::increment_strong_count(core.as_ptr());
+        Rc::from_raw(core.as_ptr())
+    }
+}
+
+/// Whether a runtime runs on this thread.
+pub(crate) fn is_entered() -> bool {
+    CURRENT.get().is_some()
+}
+
+/// Wakes a task of the runtime on this thread. Returns `false` if it is another runtime's.
+pub(crate) fn wake_here(task: TaskName) -> bool {
+    try_with(|core| {
+        let is_ours = core.executor.runtime() == task.runtime();
+        if is_ours {
+            core.executor.wake(task);
+        }
+        is_ours
+    })
+    .unwrap_or(false)
+}

@@ -1,0 +1,201 @@
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::task::name::{MAX_TASKS, TaskName};
+use crate::task::raw::{RunQueue, State, TaskRef};
+
+/// The place of the main future, the one that was given to `block_on`.
+const MAIN: usize = 0;
+
+/// The tasks of one runtime, and the queue of those to be polled.
+///
+/// Built in chapters 4, 5 and 9. What changed: the queue runs through the tasks themselves, and a waker
+/// names its task instead of sharing in it.
+pub(crate) struct Executor {
+    runtime: usize,
+    table: RefCell<Table>,
+    queue: RunQueue,
+    /// Tells the main futures of one `block_on` after the other apart.
+    main_generation: Cell<u32>,
+    main_woken: Cell<bool>,
+}
+
+impl Executor {
+    pub(crate) fn new(runtime: usize) -> Executor {
+        Executor {
+            runtime,
+            table: RefCell::new(Table::new()),
+            queue: RunQueue::default(),
+            main_generation: Cell::new(0),
+            main_woken: Cell::new(false),
+        }
+    }
+
+    /// The number of the runtime.
+    pub(crate) fn runtime(&self) -> usize {
+        self.runtime
+    }
+
+    /// How many tasks are not done.
+    pub(crate) fn live(&self) -> usize {
+        self.table.borrow().live
+    }
+
+    /// Takes a new task, and queues it for its first poll.
+    ///
+    /// # Panics
+    /// If there are as many tasks as there are names.
+    pub(crate) fn spawn(&self, task: &TaskRef) {
+        self.table.borrow_mut().insert(self.runtime, task.clone());
+        task.state.set(State::Queued);
+        self.queue.push(task.clone());
+    }
+
+    /// Has a task polled. Does nothing if it is done, or queued already.
+    pub(crate) fn wake(&self, name: TaskName) {
+        if name.index() == MAIN {
+            if name == self.main_name() {
+                self.main_woken.set(true);
+            }
+            return;
+        }
+        let table = self.table.borrow();
+        let Some(task) = table.get(name) else { return };
+        if task.state.get() != State::Queued {
+            task.state.set(State::Queued);
+            self.queue.push(task.clone());
+        }
+    }
+
+    /// Polls the task that was queued first. Returns `false` if none is.
+    pub(crate) fn run_next(&self) -> bool {
+        let Some(task) = self.queue.pop() else {
+            return false;
+        };
+        if task.state.get() == State::Done {
+            // It has woken itself in its last poll.
+            return true;
+        }
+        // Before the poll, never after it: a wake during the poll asks for another one.
+        task.state.set(State::Running);
+        if !task.is_aborted.get() {
+            let waker = task.name.get().waker();
+            // SAFETY: the task is not done. It is polled here alone, and not again before this poll is
+            // over: the queue is not run from inside of it.
+            let is_done = unsafe { task.poll(&mut Context::from_waker(&waker)) };
+            if is_done {
+                self.finish(&task);
+                return true;
+            }
+        }
+        if task.is_aborted.get() {
+            // SAFETY: the task is not done, and its poll is over.
+            unsafe { task.cancel() };
+            self.finish(&task);
+        } else if task.state.get() == State::Running {
+            task.state.set(State::Idle);
+        }
+        true
+    }
+
+    /// The task has its output: nobody can wake it any more, and who waits for it is woken.
+    fn finish(&self, task: &TaskRef) {
+        task.state.set(State::Done);
+        let ours = self.table.borrow_mut().remove(task.name.get());
+        task.wake_joiner();
+        drop(ours);
+    }
+
+    /// Whether no task is queued.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.main_woken.get()
+    }
+
+    /// A main future comes. The wakers of those before it mean nobody any more.
+    pub(crate) fn begin_main(&self) {
+        self.main_generation.set(self.main_generation.get().wrapping_add(1));
+        self.main_woken.set(true);
+    }
+
+    fn main_name(&self) -> TaskName {
+        TaskName::new(self.runtime, MAIN, self.main_generation.get())
+    }
+
+    /// Whether the main future is to be polled.
+    pub(crate) fn is_main_woken(&self) -> bool {
+        self.main_woken.get()
+    }
+
+    /// Polls the main future. A wake during the poll asks for another one.
+    pub(crate) fn poll_main<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        self.main_woken.set(false);
+        let waker = self.main_name().waker();
+        future.poll(&mut Context::from_waker(&waker))
+    }
+
+    /// Ends every task, and drops their futures.
+    pub(crate) fn cancel_all(&self) {
+        // Dropping a future may wake other tasks, so nothing is borrowed while one is dropped.
+        for index in 0.. {
+            let Some(task) = self.table.borrow().at(index) else { break };
+            let Some(task) = task else { continue };
+            // SAFETY: tasks in the table are not done, and nothing is polled outside of `block_on`.
+            unsafe { task.cancel() };
+            self.finish(&task);
+        }
+        while let Some(task) = self.queue.pop() {
+            drop(task);
+        }
+    }
+}
+
+/// All tasks that are not done, each at the place that its name says.
+struct Table {
+    places: Vec<Place>,
+    free: Vec<usize>,
+    live: usize,
+}
+
+struct Place {
+    generation: u32,
+    task: Option<TaskRef>,
+}
+
+impl Table {
+    fn new() -> Table {
+        // The first place is the main future's, and always empty.
+        Table { places: vec![Place { generation: 0, task: None }], free: Vec::new(), live: 0 }
+    }
+
+    /// Gives a task its place and its name.
+    fn insert(&mut self, runtime: usize, task: TaskRef) {
+        let index = self.free.pop().unwrap_or_else(|| {
+            assert!(self.places.len() < MAX_TASKS, "there are {MAX_TASKS} tasks already");
+            self.places.push(Place { generation: 0, task: None });
+            self.places.len() - 1
+        });
+        let place = &mut self.places[index];
+        task.name.set(TaskName::new(runtime, index, place.generation));
+        place.task = Some(task);
+        self.live += 1;
+    }
+
+    fn get(&self, name: TaskName) -> Option<&TaskRef> {
+        self.places.get(name.index())?.task.as_ref().filter(|task| task.name.get() == name)
+    }
+
+    fn remove(&mut self, name: TaskName) -> Option<TaskRef> {
+        let place = &mut self.places[name.index()];
+        let task = place.task.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(name.index());
+        self.live -= 1;
+        Some(task)
+    }
+
+    /// What is at a place, if there is such a place.
+    fn at(&self, index: usize) -> Option<Option<TaskRef>> {
+        self.places.get(index).map(|place| place.task.clone())
+    }
+}

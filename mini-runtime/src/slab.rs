@@ -1,0 +1,128 @@
+//! Things with numbers that come and go. Built in chapter 13, section "Who was that for?".
+
+/// The place of something, and how often that place was given away before. It fits into the 64 bits that
+/// the kernel carries from a submission to its completion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    index: u32,
+    generation: u32,
+}
+
+impl From<Key> for u64 {
+    fn from(key: Key) -> u64 {
+        u64::from(key.generation) << 32 | u64::from(key.index)
+    }
+}
+
+impl From<u64> for Key {
+    fn from(data: u64) -> Key {
+        Key { index: data as u32, generation: (data >> 32) as u32 }
+    }
+}
+
+/// The last two indices are never given away, so that no key is all ones, or all but the lowest bit.
+const MAX: usize = u32::MAX as usize - 1;
+
+pub(crate) struct Slab<T> {
+    places: Vec<Place<T>>,
+    free: Vec<u32>,
+}
+
+struct Place<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Slab<T> {
+        Slab { places: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Slab<T> {
+    /// # Panics
+    /// If there are 2³² − 2 things in it.
+    pub(crate) fn insert(&mut self, value: T) -> Key {
+        let index = self.free.pop().unwrap_or_else(|| {
+            assert!(self.places.len() < MAX, "too many operations at once");
+            self.places.push(Place { generation: 0, value: None });
+            self.places.len() as u32 - 1
+        });
+        let place = &mut self.places[index as usize];
+        place.value = Some(value);
+        Key { index, generation: place.generation }
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.place(key)?.value.as_mut()
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        let place = self.place(key)?;
+        let value = place.value.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(key.index);
+        Some(value)
+    }
+
+    fn place(&mut self, key: Key) -> Option<&mut Place<T>> {
+        let place = self.places.get_mut(key.index as usize)?;
+        (place.generation == key.generation).then_some(place)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        (0..).zip(&self.places).filter_map(|(index, place)| {
+            Some((Key { index, generation: place.generation }, place.value.as_ref()?))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_something_that_is_gone_finds_nothing_also_when_its_place_is_used_again() {
+        let mut slab = Slab::default();
+        let first = slab.insert(1);
+        assert_eq!(slab.remove(first), Some(1));
+        let second = slab.insert(2);
+        assert_eq!(second.index, first.index);
+        assert!(slab.get_mut(first).is_none() && slab.remove(first).is_none());
+        assert_eq!(slab.get_mut(second), Some(&mut 2));
+    }
+
+    #[test]
+    fn places_are_used_again_before_there_are_more() {
+        let mut slab = Slab::default();
+        for round in 0..100 {
+            let keys: Vec<Key> = (0..10).map(|value| slab.insert(value + round)).collect();
+            assert_eq!((slab.len(), slab.iter().count()), (10, 10));
+            for (key, value) in keys.into_iter().zip(0..) {
+                assert_eq!(slab.remove(key), Some(value + round));
+            }
+        }
+        assert_eq!((slab.len(), slab.places.len()), (0, 10));
+    }
+
+    #[test]
+    fn a_key_survives_the_journey_through_the_kernel() {
+        let key = Key { index: 0x8765_4321, generation: u32::MAX };
+        assert_eq!(Key::from(u64::from(key)), key);
+    }
+
+    #[test]
+    fn a_generation_that_has_come_round_goes_on() {
+        let mut slab = Slab::default();
+        let key = slab.insert(1);
+        slab.remove(key);
+        slab.places[0].generation = u32::MAX;
+        let last = slab.insert(2);
+        assert_eq!((last.generation, slab.remove(last)), (u32::MAX, Some(2)));
+        assert_eq!(slab.insert(3).generation, 0);
+    }
+}

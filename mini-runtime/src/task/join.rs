@@ -1,0 +1,77 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::JoinError;
+use super::raw::{State, TaskRef};
+
+/// A future for the output of a task. Dropping it leaves the task alone: the task is *detached*.
+///
+/// Built in chapter 10, section "The handle". There it was a wrapper with an allocation of its own; here
+/// the output takes the future's place in the task.
+///
+/// # Cancel safety
+/// A handle that is awaited by reference loses nothing: the output stays until it is taken.
+#[must_use = "a handle that is dropped detaches its task: say so with `drop`"]
+pub struct JoinHandle<T> {
+    task: TaskRef,
+    _output: PhantomData<T>,
+}
+
+/// Nothing of the output is pinned.
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    /// `T` is the output of the task's future, and no other handle of the task exists.
+    pub(crate) unsafe fn new(task: TaskRef) -> JoinHandle<T> {
+        JoinHandle { task, _output: PhantomData }
+    }
+
+    /// Asks the task to end. Its future is dropped when the executor comes to it. Does nothing if the task
+    /// has ended.
+    pub fn abort(&self) {
+        if !self.is_finished() {
+            self.task.is_aborted.set(true);
+            self.task.name.get().waker().wake_by_ref();
+        }
+    }
+
+    /// Whether the task has ended: awaiting this handle does not wait.
+    pub fn is_finished(&self) -> bool {
+        self.task.state.get() == State::Done
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    /// # Panics
+    /// If it is polled after it was ready.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.is_finished() {
+            self.task.set_joiner(cx.waker());
+            return Poll::Pending;
+        }
+        // SAFETY: the task is done, and `T` is its output.
+        let output = unsafe { self.task.take_output() };
+        Poll::Ready(output.expect("a JoinHandle was polled after it was ready"))
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        self.task.forget_joiner();
+        if self.is_finished() {
+            // SAFETY: the task is done, and `T` is its output.
+            drop(unsafe { self.task.take_output::<T>() });
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("is_finished", &self.is_finished()).finish()
+    }
+}

@@ -1,0 +1,202 @@
+//! What the tests of the runtime share.
+#![allow(dead_code, unused_macros, unused_imports, reason = "each test file takes what it needs")]
+
+use std::cell::Cell;
+use std::fs;
+use std::future::poll_fn;
+use std::io::{self, Write};
+use std::net;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use conformance::watch;
+use mini_runtime::io::{IoBuf, IoBufMut};
+use mini_runtime::net::{TcpListener, TcpStream};
+use mini_runtime::task::yield_now;
+use mini_runtime::{Builder, DriverKind, Runtime};
+
+/// Makes two tests of each function, one for each driver, which is its argument.
+macro_rules! on_both_drivers {
+    ($(#[doc = $doc:literal] fn $name:ident($driver:ident) $body:block)*) => {
+        mod epoll {
+            use super::*;
+
+            $(#[doc = $doc]
+            #[test]
+            fn $name() {
+                common::on(::mini_runtime::DriverKind::Epoll, |$driver| $body);
+            })*
+        }
+
+        mod io_uring {
+            use super::*;
+
+            $(#[doc = $doc]
+            #[test]
+            fn $name() {
+                common::on(::mini_runtime::DriverKind::IoUring, |$driver| $body);
+            })*
+        }
+    };
+}
+pub(crate) use on_both_drivers;
+
+/// Runs a test body for one driver, under a deadline. Where the driver is missing, that is said.
+///
+/// One test of a file after the other: they count the same descriptors.
+pub fn on(driver: DriverKind, body: impl FnOnce(DriverKind) + Send + 'static) {
+    let _alone = alone();
+    watch(move || {
+        if let Err(error) = Builder::new().driver(driver).build() {
+            assert_eq!(driver, DriverKind::IoUring, "{error}");
+            skip(&format!("no io_uring here: {error}"));
+            return;
+        }
+        body(driver);
+    });
+}
+
+/// Says what is left out, past the test harness, which would swallow it.
+pub fn skip(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    writeln!(io::stderr(), "SKIPPED: {test}: {why}").expect("somebody reads it");
+}
+
+pub fn runtime(driver: DriverKind) -> Runtime {
+    Builder::new().driver(driver).build().expect("descriptors are left")
+}
+
+/// How many descriptors this process has open.
+pub fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").expect("there is a /proc").count()
+}
+
+/// Keeps the other tests of a file away, which count the same descriptors.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Two ends of a connection.
+pub async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let client = TcpStream::connect(listener.local_addr().expect("it is bound"));
+    let (client, accepted) = futures::join!(client, listener.accept());
+    (client.expect("it listens"), accepted.expect("there is a client").0)
+}
+
+/// A stream, and the other end of it, which no runtime knows of.
+pub async fn half() -> (TcpStream, net::TcpStream) {
+    let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let stream = TcpStream::connect(listener.local_addr().expect("it is bound")).await;
+    (stream.expect("it listens"), listener.accept().expect("there is a client").0)
+}
+
+/// Gives everybody else so many turns, and the driver now and then.
+pub async fn turns(number: usize) {
+    for _ in 0..number {
+        yield_now().await;
+    }
+}
+
+/// Polls a future once, with the waker of this task.
+pub async fn poll_once<F: Future + Unpin>(mut future: F) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut future).poll(cx))).await
+}
+
+/// Counts how often something happens, on any thread.
+#[derive(Clone, Debug, Default)]
+pub struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub fn add(&self) {
+        self.0.fetch_add(1, SeqCst);
+    }
+
+    pub fn get(&self) -> usize {
+        self.0.load(SeqCst)
+    }
+}
+
+/// Calls something when it is dropped.
+pub struct OnDrop<F: FnMut()>(pub F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A waker that does something when it is woken, and something when it is dropped.
+pub fn waker(woken: impl Fn() + Send + Sync + 'static) -> Waker {
+    struct Calls<F>(F);
+
+    impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
+    }
+
+    Waker::from(Arc::new(Calls(woken)))
+}
+
+/// A buffer that tells when it is freed.
+pub struct Buffer {
+    pub bytes: Vec<u8>,
+    pub freed: Count,
+}
+
+impl Buffer {
+    pub fn new(length: usize, freed: &Count) -> Buffer {
+        Buffer { bytes: Vec::with_capacity(length), freed: freed.clone() }
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.freed.add();
+    }
+}
+
+// SAFETY: a vector's promise.
+unsafe impl IoBuf for Buffer {
+    fn as_ptr(&self) -> *const u8 {
+        self.bytes.as_ptr()
+    }
+
+    fn bytes_init(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+// SAFETY: a vector's promise.
+unsafe impl IoBufMut for Buffer {
+    fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.bytes.as_mut_ptr()
+    }
+
+    fn bytes_total(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    unsafe fn set_init(&mut self, length: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.bytes.set_len(length) };
+    }
+}
+
+/// The same numbers on every run: `xorshift`.
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// A number below `sides`.
+    pub fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}

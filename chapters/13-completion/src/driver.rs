@@ -331,16 +331,17 @@ impl Driver {
     /// An operation loses its future. `finish` owns the operation, and is called when the kernel
     /// has let go of it: now, or later.
     pub(crate) fn abandon(&self, key: Key, finish: impl FnOnce(io::Result<u32>) + 'static) {
-        // ANCHOR: abandon_body
         let mut slots = self.slots.borrow_mut();
         let slot = slots.get_mut(key).expect("an operation is there until its result is taken");
         let (op, lends) = (slot.op, slot.lends);
         if let State::Flying(waker) = &mut slot.state {
+            // ANCHOR: abandon_body
             let waker = waker.take();
             slot.state = State::Abandoned(ManuallyDrop::new(Box::new(finish)));
             drop(slots);
             drop(waker);
             return;
+            // ANCHOR_END: abandon_body
         }
         let slot = slots.remove(key);
         drop(slots);
@@ -350,7 +351,6 @@ impl Driver {
         if let Some(Slot { state: State::Landed(result), .. }) = slot {
             finish(result);
         }
-        // ANCHOR_END: abandon_body
     }
 
     /// Asks the kernel to give an operation up, if it has not landed yet. What comes of that is seen in

@@ -537,8 +537,10 @@ fn the_driver_goes_with_the_last_who_holds_it() {
         let arena = Arena::default();
         let weak = Rc::downgrade(&driver);
         let (near, far) = pair(&driver);
-        or_leave_behind(&driver, || drop(near.start_recv(arena.room(8))));
-        settle(&driver);
+        or_leave_behind(&driver, || {
+            drop(near.start_recv(arena.room(8)));
+            settle(&driver);
+        });
         let recv = near.start_recv(arena.room(8));
         drop(driver);
         drop(near);

@@ -231,6 +231,7 @@ fn an_empty_recording_says_so() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "four million events take Miri too long")]
 fn a_recording_that_is_full_keeps_what_it_has_and_says_so() {
     let recording = Recording::new();
     let _attached = recording.attach();

@@ -81,7 +81,7 @@ where
     });
 }
 
-/// Holds the trace so far against the rules, and the buffers against those who write to them too late.
+/// Holds the trace so far against the rules: nothing is with the kernel any more.
 pub fn all_came_home() {
     check_trace();
     let recording = Recording::current().expect("`watch` records");

@@ -12,9 +12,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use bridges::{by_channel, by_handle, by_spawn_blocking, by_thread, serve};
-use ch11_threads::{Handle, oneshot};
+use ch11_threads::Handle;
 use common::{no_task_is_left, runtime};
 use conformance::watch;
+use futures::channel::oneshot;
 use futures::future::select;
 
 type FromSync = fn(&Handle, SocketAddr) -> io::Result<u32>;

@@ -19,11 +19,11 @@ use std::time::Duration;
 use ch03_block_on::Parker;
 use ch05_executor::Park;
 use ch09_fairness::{spawn, yield_now};
-use ch11_threads::{Config, Executor, oneshot};
+use ch11_threads::{Config, Executor};
 use common::{abroad, all_is_well, executor, no_task_is_left};
 use conformance::{Probe, watch};
 use futures::StreamExt;
-use futures::channel::mpsc;
+use futures::channel::{mpsc, oneshot};
 use futures::future::{Either, select};
 use waker_fn::waker_fn;
 

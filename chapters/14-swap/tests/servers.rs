@@ -236,7 +236,7 @@ fn without_io_uring(error: &str, name: &str, driver: &str) -> Option<Command> {
         strace
     };
     match strace(&["true"]).output() {
-        Ok(output) if output.status.success() => {}
+        Ok(output) if output.status.success() && output.stderr.is_empty() => {}
         _ => {
             skip("there is no strace here, or it may not trace");
             return None;

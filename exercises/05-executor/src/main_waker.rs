@@ -44,8 +44,10 @@ impl MainWaker {
         let poll = future.poll(&mut Context::from_waker(&waker));
         drop(waker);
         let result = if poll.is_ready() { PollResult::Ready } else { PollResult::Pending };
-        // One reference is the executor's own, and no waker.
-        emit!(Event::PollEnd { task: MAIN, result, wakers: Arc::strong_count(self) - 1 });
+        // One reference is the executor's own, and no waker. A waker that another thread has used up
+        // meanwhile counts: the poll that it asked for is still to come.
+        let wakers = Arc::strong_count(self) - 1 + usize::from(self.is_woken());
+        emit!(Event::PollEnd { task: MAIN, result, wakers });
         poll
     }
 }

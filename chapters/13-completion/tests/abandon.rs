@@ -74,7 +74,7 @@ fn a_detached_operation_keeps_its_buffer_and_is_not_given_up() {
 #[test]
 fn all_that_an_operation_owns_outlives_its_future() {
     left_behind(|driver, arena| {
-        let (near, _far, _) = stuffed_pair(driver);
+        let (near, _far) = stuffed_pair(driver);
         let listener = listener(driver);
         let send = near.start_send(arena.bytes(&[7; 100_000]));
         let slice = near.start_recv(arena.bytes(b"abcdef").slice(2..4));

@@ -171,7 +171,7 @@ fn ten_thousand_writes_that_are_dropped_at_random_leave_nothing_behind() {
             if let Some((near, _)) = ends.get(chosen) {
                 let send = near.start_send(buffer);
                 fates.decide(send.map(drop), Some(|| {}));
-            } else if let Some((near, ..)) = stuffed.get(chosen - ends.len()) {
+            } else if let Some((near, _)) = stuffed.get(chosen - ends.len()) {
                 let send = near.start_send(buffer);
                 fates.decide(send.map(drop), None::<fn()>);
             } else {

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Write};
 use std::mem;
 use std::net;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use ch13_completion::{Driver, IoBuf, IoBufMut, Operation, TcpListener, TcpStream, block_on};
 use conformance::{check_trace, watch};
 use io_uring::{opcode, squeue};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll as poll_fds};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, listen, socket,
 };
@@ -151,21 +153,14 @@ pub fn pair(driver: &Rc<Driver>) -> (TcpStream, net::TcpStream) {
     (TcpStream::from_fd(near.into(), driver), far)
 }
 
-/// The same, and nothing more can be sent from the end on the ring until the other one reads. Returns
-/// how much there is to be read before that.
-pub fn stuffed_pair(driver: &Rc<Driver>) -> (TcpStream, net::TcpStream, usize) {
-    let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
-    let far = net::TcpStream::connect(address).expect("it listens");
-    let (mut near, _) = listener.accept().expect("somebody has connected");
+/// The same, and nothing can be sent from the end on the ring until the other one reads. These are Unix
+/// sockets: what is full stays full. TCP moves bytes from one side to the other whenever it likes.
+pub fn stuffed_pair(driver: &Rc<Driver>) -> (TcpStream, UnixStream) {
+    let (mut near, far) = UnixStream::pair().expect("descriptors are left");
     near.set_nonblocking(true).expect("a socket can be non-blocking");
-    let mut stuffed = 0;
-    // The kernel moves on what was sent, so there may be room again after a moment.
-    while let Ok(length) = near.write(&[0; 65_536]) {
-        stuffed += length;
-    }
+    while near.write(&[0; 4096]).is_ok() {}
     near.set_nonblocking(false).expect("a socket can be blocking");
-    (TcpStream::from_fd(near.into(), driver), far, stuffed)
+    (TcpStream::from_fd(near.into(), driver), far)
 }
 
 /// The address of a listener to whom nobody can connect, because those who have connected fill its
@@ -177,8 +172,10 @@ pub fn full_listener() -> (net::SocketAddr, impl Sized) {
     listen(&socket, Backlog::new(0).expect("it is a length")).expect("it is bound");
     let listener = net::TcpListener::from(socket);
     let address = listener.local_addr().expect("it is bound");
-    // There is room for one more than was asked for.
+    // There is room for one more than was asked for. It is there when the listener can be read.
     let inside = net::TcpStream::connect(address).expect("it listens");
+    let mut arrives = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    poll_fds(&mut arrives, PollTimeout::NONE).expect("a listener can be waited for");
     (address, (listener, inside))
 }
 

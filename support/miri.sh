@@ -16,7 +16,7 @@ cargo +nightly miri test --target-dir target/miri --lib --tests \
 
 # Of chapter 11 what needs no epoll, no processes and no loom, which has a memory model of its own.
 cargo +nightly miri test --target-dir target/miri -p ch11-threads --lib \
-    --test on_a_parker --test wakers --test oneshot --test pool --test handle
+    --test on_a_parker --test inbox --test wakers --test oneshot --test pool --test handle
 
 # Of mini-runtime what needs neither sockets, which Miri does not have, nor too many steps. It knows epoll,
 # and no io_uring.

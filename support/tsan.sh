@@ -26,5 +26,5 @@ esac
 # All is slower under it, so the watchdog waits longer.
 RUSTFLAGS="-Zsanitizer=thread" TEST_DEADLINE_MS=180000 cargo +nightly test --target-dir target/tsan \
     -Zbuild-std --target "$host" -p ch11-threads \
-    --test wakers --test oneshot --test pool --test handle \
+    --test inbox --test wakers --test oneshot --test pool --test handle \
     --test conformance --test bridges --test descriptors

@@ -13,7 +13,7 @@ use std::thread;
 
 use bridges::{by_channel, by_handle, by_spawn_blocking, by_thread, serve};
 use ch11_threads::Handle;
-use common::{no_task_is_left, runtime};
+use common::{all_is_well, runtime};
 use conformance::watch;
 use futures::channel::oneshot;
 use futures::future::select;
@@ -71,7 +71,7 @@ fn the_number_comes_over_each_bridge() {
             assert_eq!(by_spawn_blocking(address).await.unwrap(), 42);
             assert_eq!(by_thread(address).await.unwrap(), 42);
         });
-        no_task_is_left();
+        all_is_well();
     });
 }
 
@@ -92,7 +92,7 @@ fn an_error_comes_over_each_bridge_as_it_was() {
             is_refused(by_spawn_blocking(address).await);
             is_refused(by_thread(address).await);
         });
-        no_task_is_left();
+        all_is_well();
     });
 }
 
@@ -165,7 +165,7 @@ fn other_tasks_go_on_while_a_bridge_to_sync_blocks() {
                 assert_eq!(number.await.unwrap().unwrap(), 7);
             }
         });
-        no_task_is_left();
+        all_is_well();
     });
 }
 

@@ -9,7 +9,7 @@ use std::thread;
 
 use ch09_fairness::{spawn, yield_now};
 use ch11_threads::{oneshot, spawn_blocking};
-use common::{abroad, no_task_is_left, runtime};
+use common::{abroad, all_is_well, runtime};
 use conformance::{Probe, watch};
 
 fn entries(folder: &str) -> usize {
@@ -54,6 +54,6 @@ fn no_descriptor_no_task_and_no_thread_is_left() {
         while entries("/proc/self/task") > threads {
             thread::yield_now();
         }
-        no_task_is_left();
+        all_is_well();
     });
 }

@@ -12,7 +12,7 @@ use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use ch11_threads::{Pool, PoolConfig, RemoteHandle, spawn_blocking};
-use common::{executor_with, no_task_is_left, runtime};
+use common::{all_is_well, executor_with, runtime};
 use conformance::{panic_text, watch};
 use futures::FutureExt;
 use futures::future::join_all;
@@ -414,7 +414,7 @@ fn who_awaits_what_blocks_is_woken_and_the_others_go_on_meanwhile() {
             assert_eq!(task.await.unwrap().unwrap(), 7);
         });
         drop(executor);
-        no_task_is_left();
+        all_is_well();
     });
 }
 
@@ -442,7 +442,7 @@ fn a_thousand_calls_at_once_on_four_threads_all_come_to_their_end() {
         assert!((1..=4).contains(&threads), "{threads} threads");
         assert!(runtime.pool().threads() <= 4);
         drop(runtime);
-        no_task_is_left();
+        all_is_well();
     });
 }
 

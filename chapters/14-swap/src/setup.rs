@@ -15,7 +15,7 @@ pub fn open_driver(entries: u32) -> io::Result<Driver> {
     // ANCHOR: setup_body
     for flags in [since_6_1, since_5_19] {
         let mut builder = IoUring::builder();
-        builder.setup_cqsize(2 * entries);
+        builder.setup_cqsize(entries.saturating_mul(2));
         flags(&mut builder);
         match Driver::with_builder(&builder, entries) {
             // The kernel does not know one of the flags.

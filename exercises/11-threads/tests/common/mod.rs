@@ -33,18 +33,10 @@ pub fn abroad<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(body).join().expect("the other thread does not panic"))
 }
 
-/// What this thread has recorded breaks no rule, and no task is left. To be called when all executors of
-/// this thread are gone.
-///
-/// The recording knows nothing of other threads. If one wakes the main future in the middle of a poll,
-/// this poll has no wakers left, for no reason that is seen: then, only [`no_task_is_left`] is asked.
+/// What this thread has recorded breaks no rule, and each task that was spawned here is gone. To be
+/// called when all executors of this thread are.
 pub fn all_is_well() {
     check_trace();
-    no_task_is_left();
-}
-
-/// Each task that was spawned on this thread is gone.
-pub fn no_task_is_left() {
     let events = Recording::current().expect("the test is watched").events();
     let spawned = events.iter().filter(|event| matches!(event, Event::Spawn { .. })).count();
     let dropped = events.iter().filter(|event| matches!(event, Event::TaskDrop { .. })).count();

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     }
 }
 
+// ANCHOR: run
 fn run(address: &str) -> io::Result<()> {
     let runtime = Runtime::new()?;
     runtime.block_on(async {
@@ -48,3 +49,4 @@ async fn echo(stream: TcpStream) -> io::Result<()> {
         buffer = sent;
     }
 }
+// ANCHOR_END: run

@@ -75,6 +75,7 @@ pub(crate) fn is_entered() -> bool {
     CURRENT.get().is_some()
 }
 
+// ANCHOR: wake_here
 /// Wakes a task of the runtime on this thread. Returns `false` if it is another runtime's.
 pub(crate) fn wake_here(task: TaskName) -> bool {
     try_with(|core| {
@@ -86,3 +87,4 @@ pub(crate) fn wake_here(task: TaskName) -> bool {
     })
     .unwrap_or(false)
 }
+// ANCHOR_END: wake_here

@@ -52,6 +52,7 @@ impl Executor {
         self.queue.push(task.clone());
     }
 
+    // ANCHOR: wake
     /// Has a task polled. Does nothing if it is done, or queued already.
     pub(crate) fn wake(&self, name: TaskName) {
         if name.index() == MAIN {
@@ -67,6 +68,7 @@ impl Executor {
             self.queue.push(task.clone());
         }
     }
+    // ANCHOR_END: wake
 
     /// Polls the task that was queued first. Returns `false` if none is.
     pub(crate) fn run_next(&self) -> bool {
@@ -150,6 +152,7 @@ impl Executor {
     }
 }
 
+// ANCHOR: table
 /// All tasks that are not done, each at the place that its name says.
 struct Table {
     places: Vec<Place>,
@@ -161,6 +164,7 @@ struct Place {
     generation: u32,
     task: Option<TaskRef>,
 }
+// ANCHOR_END: table
 
 impl Table {
     fn new() -> Table {
@@ -181,9 +185,11 @@ impl Table {
         self.live += 1;
     }
 
+    // ANCHOR: get
     fn get(&self, name: TaskName) -> Option<&TaskRef> {
         self.places.get(name.index())?.task.as_ref().filter(|task| task.name.get() == name)
     }
+    // ANCHOR_END: get
 
     fn remove(&mut self, name: TaskName) -> Option<TaskRef> {
         let place = &mut self.places[name.index()];

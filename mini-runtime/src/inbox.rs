@@ -72,6 +72,7 @@ impl Inbox {
         drop((unpark, mail));
     }
 
+    // ANCHOR: wake
     /// Has a task polled. A closed inbox has nobody who could.
     pub(crate) fn wake(&self, task: TaskName) {
         self.put(|state| {
@@ -88,6 +89,7 @@ impl Inbox {
             }
         });
     }
+    // ANCHOR_END: wake
 
     /// Has something called on the thread of the runtime that has opened this inbox in `generation`.
     ///
@@ -103,6 +105,7 @@ impl Inbox {
         call.map_or(Ok(()), Err)
     }
 
+    // ANCHOR: put
     fn put(&self, put: impl FnOnce(&mut State)) {
         let mut state = self.lock();
         if state.unpark.is_none() {
@@ -119,6 +122,7 @@ impl Inbox {
             unpark();
         }
     }
+    // ANCHOR_END: put
 
     /// Takes out all that has come in. The next to come unparks the thread again.
     pub(crate) fn take(&self) -> Mail {

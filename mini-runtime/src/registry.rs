@@ -13,7 +13,9 @@ use std::sync::{Mutex, OnceLock};
 use crate::inbox::Inbox;
 use crate::task::name::{MAX_RUNTIMES, TaskName};
 
+// ANCHOR: inboxes
 static INBOXES: [OnceLock<Inbox>; MAX_RUNTIMES] = [const { OnceLock::new() }; MAX_RUNTIMES];
+// ANCHOR_END: inboxes
 
 static FREE: Mutex<Free> = Mutex::new(Free { used: Vec::new(), unused_from: 0 });
 

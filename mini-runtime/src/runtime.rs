@@ -40,6 +40,7 @@ impl Core {
         self.pool.borrow_mut().get_or_insert_with(|| Rc::new(Pool::new(self.limits))).clone()
     }
 
+    // ANCHOR: visit
     /// Hears what the driver has to say. Sleeps there if nobody can go on.
     fn visit_driver(&self) {
         let is_idle = self.executor.is_idle();
@@ -51,6 +52,7 @@ impl Core {
             self.timers.stay();
         }
     }
+    // ANCHOR_END: visit
 
     fn open_inbox(&self) {
         let mail = self.number.inbox().take();
@@ -190,6 +192,7 @@ impl Runtime {
     /// - If the kernel refuses to wait.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let core = &self.core;
+        // ANCHOR: loop
         context::enter(core, || {
             core.executor.begin_main();
             core.open_inbox();
@@ -211,6 +214,7 @@ impl Runtime {
                 }
             }
         })
+        // ANCHOR_END: loop
     }
 }
 

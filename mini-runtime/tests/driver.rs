@@ -68,7 +68,7 @@ fn has_ring() -> bool {
     match Builder::new().driver(DriverKind::IoUring).build() {
         Ok(_) => true,
         Err(error) => {
-            skip(&format!("no io_uring here: {error}"));
+            skip(format_args!("no io_uring here: {error}"));
             false
         }
     }

@@ -361,7 +361,7 @@ on_both_drivers! {
         runtime(driver).block_on(async {
             let listener = match TcpListener::bind("[::1]:0") {
                 Ok(listener) => listener,
-                Err(error) => return common::skip(&format!("no IPv6 here: {error}")),
+                Err(error) => return common::skip(format_args!("no IPv6 here: {error}")),
             };
             let address = listener.local_addr().expect("it is bound");
             let client = TcpStream::connect(address);

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use ch07_tcp::{Runtime, TcpListener, TcpStream};
-use conformance::{check_trace, watch};
+use conformance::{check_trace, skip, watch};
 use futures::future::join;
 
 #[test]
@@ -13,7 +13,7 @@ fn an_ipv6_address_works_where_the_machine_has_one() {
         let result = runtime.block_on(async {
             let listener = match TcpListener::bind("[::1]:0") {
                 Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
-                    println!("skipped: this machine has no IPv6 loopback address");
+                    skip("this machine has no IPv6 loopback address");
                     return Ok(());
                 }
                 listener => listener?,

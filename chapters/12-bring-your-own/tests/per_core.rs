@@ -12,7 +12,7 @@ use ch07_tcp::{TcpListener, TcpStream};
 use ch11_threads::spawn_blocking;
 use ch12_bring_your_own::{Core, PerThread, listen_reuse_port, per_core};
 use common::{Count, run, threads_called, wait_until};
-use conformance::{panic_text, watch};
+use conformance::{panic_text, skip, watch};
 use futures::future::{Either, select};
 use futures::lock::Mutex;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
@@ -149,7 +149,7 @@ fn a_port_is_shared_only_among_those_who_say_so() {
             let shared = match listen_reuse_port(loopback) {
                 // Some machines have no IPv6.
                 Err(error) if loopback.is_ipv6() => {
-                    writeln!(std::io::stderr(), "SKIPPED: {loopback}: {error}").expect("read");
+                    skip(format_args!("{loopback}: {error}"));
                     continue;
                 }
                 shared => shared.expect("a free port"),

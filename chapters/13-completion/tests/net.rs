@@ -12,6 +12,7 @@ use ch13_completion::{
     TcpListener, TcpStream,
 };
 use common::{Arena, Random, both_ends, driven, finish, pair, pattern, poll, reset, run};
+use conformance::skip;
 use futures::future::{FutureExt, join, join_all};
 
 /// More than the socket buffers of both sides hold by default.
@@ -182,9 +183,7 @@ fn both_sides_know_each_others_addresses_in_both_versions_of_ip() {
         {
             let listener = match TcpListener::bind(address) {
                 Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {
-                    // Not by a macro, so that it is seen.
-                    let said = format!("skipped: no {address} on this machine\n");
-                    io::Write::write_all(&mut io::stderr(), said.as_bytes())?;
+                    skip(format_args!("no {address} on this machine"));
                     continue;
                 }
                 listener => listener?,

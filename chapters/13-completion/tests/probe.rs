@@ -2,12 +2,11 @@
 
 mod common;
 
-use std::io::{self, Write};
 use std::process::Command;
-use std::thread;
 
 use common::driver;
 use conformance::demo::{Outcome, example, finish_within_deadline};
+use conformance::skip;
 
 /// What `cat Cargo.toml` does when a system call fails like this; `None`, and a line that cannot be
 /// overlooked, if there is no strace here, or if it may not trace.
@@ -19,10 +18,7 @@ fn cat_with(fault: &str) -> Option<Outcome> {
     };
     let works = strace(&["true"]).output().is_ok_and(|output| output.status.success());
     if !works {
-        let thread = thread::current();
-        let test = thread.name().unwrap_or("a test");
-        // Not by a macro: what these print is kept from sight when a test passes.
-        let _ = writeln!(io::stderr(), "{test}: skipped: no strace that works here");
+        skip("no strace that works here");
         return None;
     }
     let cat = example("cat");

@@ -7,9 +7,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::thread;
 
-use common::{driver, skip};
+use common::driver;
 use conformance::demo::{example, finish_within_deadline};
-use conformance::{Server, watch};
+use conformance::{Server, skip, watch};
 use nix::sys::signal::Signal;
 
 const EXAMPLES: [&str; 3] = ["swapped_echo", "swapped_http", "swapped_hyper"];

@@ -29,6 +29,7 @@ pub(crate) struct Epoll {
     reports: RefCell<Vec<epoll::Event>>,
 }
 
+// ANCHOR: readiness
 /// What is known of one descriptor, and who waits for more.
 #[derive(Default)]
 pub(crate) struct Readiness {
@@ -43,6 +44,7 @@ struct Side {
     is_over: Cell<bool>,
     waiting: Cell<Option<Waker>>,
 }
+// ANCHOR_END: readiness
 
 impl Side {
     fn wake(&self) {
@@ -178,6 +180,7 @@ impl Readiness {
         self.side(direction).is_ready.set(false);
     }
 
+    // ANCHOR: drained
     /// A call on a stream has brought less than it had room for, so the next one would block, and need
     /// not be made. Unless the stream is over: then there is an end to be read.
     pub(crate) fn drained(&self, direction: Direction) {
@@ -202,6 +205,7 @@ impl Readiness {
         }
     }
 }
+// ANCHOR_END: drained
 
 impl AsFd for Epoll {
     fn as_fd(&self) -> BorrowedFd<'_> {

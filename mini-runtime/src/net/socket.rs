@@ -64,6 +64,7 @@ impl Socket {
         Ok(sockopt::socket_error(&self.fd)??)
     }
 
+    // ANCHOR: recv
     /// Receives what is there, once there is something.
     pub(crate) async fn recv<B: IoBufMut>(self: &Rc<Self>, mut buf: B) -> BufResult<usize, B> {
         let Some(readiness) = self.readiness() else {
@@ -88,6 +89,7 @@ impl Socket {
         }
         (result, buf)
     }
+    // ANCHOR_END: recv
 
     /// Sends what there is room for, once there is some.
     pub(crate) async fn send<B: IoBuf>(self: &Rc<Self>, buf: B) -> BufResult<usize, B> {

@@ -5,6 +5,7 @@
 //! | `name` | what a waker is: a name, and no share | chapters 4 and 11: a counted reference |
 //! | `raw` | the one allocation, its states, and the functions that know the future | chapters 4, 5, 10 |
 //! | `join` | [`JoinHandle`] | chapter 10 |
+//! | `set` | [`JoinSet`] | |
 //! | `remote` | [`RemoteHandle`] | chapter 11 |
 //! | `error` | [`JoinError`] | chapter 10 |
 //! | `yield_now` | [`yield_now`] | chapters 2 and 9 |
@@ -14,11 +15,13 @@ mod join;
 pub(crate) mod name;
 pub(crate) mod raw;
 pub(crate) mod remote;
+mod set;
 mod yield_now;
 
 pub use error::JoinError;
 pub use join::JoinHandle;
 pub use remote::RemoteHandle;
+pub use set::JoinSet;
 pub use yield_now::{YieldNow, yield_now};
 
 use crate::context;

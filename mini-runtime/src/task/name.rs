@@ -22,14 +22,17 @@ pub(crate) const MAX_TASKS: usize = 1 << INDEX_BITS;
 /// it to race for. A waker that comes too late finds another generation, and wakes nobody. (After 2²⁶
 /// uses of one place, a generation comes again. A waker that was kept for that long wakes a stranger,
 /// who looks once for nothing: a poll that nobody asked for is always allowed.)
+// ANCHOR: name
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TaskName(u64);
+// ANCHOR_END: name
 
 impl TaskName {
     /// The name of no task: the first place of a table is the main future's, which begins at another
     /// generation.
     pub(crate) const NOBODY: TaskName = TaskName(0);
 
+    // ANCHOR: new
     pub(crate) fn new(runtime: usize, index: usize, generation: u32) -> TaskName {
         debug_assert!(runtime < MAX_RUNTIMES && index < MAX_TASKS);
         let generation = u64::from(generation) % (1 << GENERATION_BITS);
@@ -39,6 +42,7 @@ impl TaskName {
                 | index as u64,
         )
     }
+    // ANCHOR_END: new
 
     pub(crate) fn runtime(self) -> usize {
         (self.0 >> (INDEX_BITS + GENERATION_BITS)) as usize
@@ -48,6 +52,7 @@ impl TaskName {
         self.0 as usize % MAX_TASKS
     }
 
+    // ANCHOR: waker
     /// The waker of this task. It need not be dropped, so it is given in a way that it is not.
     pub(crate) fn waker(self) -> ManuallyDrop<Waker> {
         let raw = RawWaker::new(ptr::without_provenance(self.0 as usize), &VTABLE);
@@ -55,14 +60,18 @@ impl TaskName {
         // follows it as a pointer, so any thread may call them, at any time, and as often as it likes.
         ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
     }
+    // ANCHOR_END: waker
 
+    // ANCHOR: wake
     fn wake(self) {
         if !context::wake_here(self) {
             registry::wake_there(self);
         }
     }
+    // ANCHOR_END: wake
 }
 
+// ANCHOR: vtable
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, forget);
 
 fn clone(name: *const ()) -> RawWaker {
@@ -74,6 +83,7 @@ fn wake(name: *const ()) {
 }
 
 fn forget(_: *const ()) {}
+// ANCHOR_END: vtable
 
 const _: () = assert!(usize::BITS == 64, "a task's name takes a pointer of 64 bits");
 

@@ -34,6 +34,7 @@ pub(crate) enum State {
     Done,
 }
 
+// ANCHOR: header
 /// What all tasks have, whatever their future is. Only the thread of their runtime ever sees it, so
 /// nothing in here is atomic.
 pub(crate) struct Header {
@@ -49,6 +50,7 @@ pub(crate) struct Header {
     /// Who waits for the output.
     joiner: Cell<Option<Waker>>,
 }
+// ANCHOR_END: header
 
 /// The functions that know what the future is.
 struct VTable {
@@ -58,6 +60,7 @@ struct VTable {
     free: unsafe fn(NonNull<Header>),
 }
 
+// ANCHOR: task
 /// The one allocation of a task.
 #[repr(C)]
 struct Task<F: Future> {
@@ -72,6 +75,7 @@ enum Stage<F: Future> {
     /// The output was taken.
     Empty,
 }
+// ANCHOR_END: task
 
 /// A counted share in a task: the executor's, the run queue's, or that of a handle.
 pub(crate) struct TaskRef(NonNull<Header>);
@@ -219,6 +223,7 @@ unsafe fn cancel<F: Future>(task: NonNull<Header>) {
     unsafe { settle(stage_of::<F>(task), Err(JoinError::cancelled())) };
 }
 
+// ANCHOR: settle
 /// Drops the future where it is, and puts the output in its place. A panic of that drop is the output,
 /// then.
 ///
@@ -238,6 +243,7 @@ unsafe fn settle<F: Future>(stage: *mut Stage<F>, output: Result<F::Output, Join
     // After that, because this may panic as well.
     drop(catch_unwind(AssertUnwindSafe(|| drop(unwanted))));
 }
+// ANCHOR_END: settle
 
 /// # Safety
 /// As [`TaskRef::take_output`], the future of the task is an `F`, and `output` points to an
@@ -261,6 +267,7 @@ unsafe fn free<F: Future>(task: NonNull<Header>) {
     drop(catch_unwind(AssertUnwindSafe(|| drop(task))));
 }
 
+// ANCHOR: queue
 /// The tasks to be polled, in the order in which they were woken. It runs through the tasks themselves,
 /// so that putting one in allocates nothing.
 #[derive(Default)]
@@ -288,6 +295,7 @@ impl RunQueue {
         self.first.set(next);
         Some(task)
     }
+    // ANCHOR_END: queue
 
     pub(crate) fn is_empty(&self) -> bool {
         self.last.get().is_none()

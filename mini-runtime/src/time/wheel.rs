@@ -9,6 +9,7 @@ const BITS: u32 = SLOTS.trailing_zeros();
 /// One wheel for each digit of 64 bits. A tick is a microsecond, so they turn for 584,542 years.
 const WHEELS: usize = u64::BITS.div_ceil(BITS) as usize;
 
+// ANCHOR: wheel
 /// Deadlines in wheels, one for each digit of the time.
 ///
 /// Built in chapter 14, section "A wheel for each digit". What changed: a timer has a place in a slab, so
@@ -42,6 +43,7 @@ struct Place {
     slot: usize,
     position: usize,
 }
+// ANCHOR_END: wheel
 
 impl Wheel {
     pub(crate) fn new(began: Instant) -> Wheel {
@@ -176,6 +178,7 @@ impl Wheel {
         }
     }
 
+    // ANCHOR: pop
     /// Takes out the nearest deadline, if it is not after `now`.
     pub(crate) fn pop_until(&mut self, now: Instant) -> Option<Waker> {
         self.turn(ticks(now.saturating_duration_since(self.began)));
@@ -184,6 +187,7 @@ impl Wheel {
         self.timers.remove(key).map(|timer| timer.waker)
     }
 }
+// ANCHOR_END: pop
 
 /// How many whole ticks have passed in this time.
 fn ticks(time: Duration) -> u64 {

@@ -4,13 +4,14 @@
 use std::cell::Cell;
 use std::fs;
 use std::future::poll_fn;
-use std::io::{self, Write};
+use std::io;
 use std::net;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+pub use conformance::skip;
 use conformance::watch;
 use mini_runtime::io::{IoBuf, IoBufMut};
 use mini_runtime::net::{TcpListener, TcpStream};
@@ -51,18 +52,11 @@ pub fn on(driver: DriverKind, body: impl FnOnce(DriverKind) + Send + 'static) {
     watch(move || {
         if let Err(error) = Builder::new().driver(driver).build() {
             assert_eq!(driver, DriverKind::IoUring, "{error}");
-            skip(&format!("no io_uring here: {error}"));
+            skip(format_args!("no io_uring here: {error}"));
             return;
         }
         body(driver);
     });
-}
-
-/// Says what is left out, past the test harness, which would swallow it.
-pub fn skip(why: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    writeln!(io::stderr(), "SKIPPED: {test}: {why}").expect("somebody reads it");
 }
 
 pub fn runtime(driver: DriverKind) -> Runtime {

@@ -4,6 +4,7 @@
 //! - [`Stage`] and [`executor_suite!`]: what every executor owes its tasks.
 //! - [`NetStage`] and [`net_suite!`]: what every runtime with sockets owes its streams.
 //! - [`Probe`] and [`yield_now`]: futures that tests need again and again.
+//! - [`skip`] says what a test leaves out on this machine.
 //! - [`demo`] starts the failing demos of a chapter, from its examples and from its tests.
 //! - [`Server`] runs an example that serves, as a child process.
 
@@ -14,11 +15,13 @@ pub mod executor;
 pub mod net;
 mod probe;
 mod server;
+mod skip;
 mod stage;
 mod watchdog;
 
 pub use probe::{Probe, yield_now};
 pub use server::Server;
+pub use skip::skip;
 pub use stage::{NetStage, Stage};
 pub use watchdog::{DEADLINE, panic_text, watch};
 

@@ -208,6 +208,20 @@ fn a_starter_is_red_and_says_what_is_owed() {
 }
 
 #[test]
+fn a_test_that_this_machine_cannot_run_does_not_count_as_passed() {
+    let course = Course::new("skipped");
+    let skips = "comes_to_an_end() {\n    if true {\n        \
+                 return eprintln!(\"SKIPPED: waiting: there is no time here\");\n    }";
+    let tests = TESTS.replace("comes_to_an_end() {", skips);
+    course.write("chapters/01-tiny/tests/tiny.rs", &tests);
+    assert!(course.x(&["gen"]).status.success());
+    let (text, green) = course.says(&["check", "01.1"]);
+    assert!(!green, "{text}");
+    contains(&text, "skipped waiting: there is no time here");
+    contains(&text, "it cannot be checked here");
+}
+
+#[test]
 fn a_solution_is_green_and_reset_takes_it_back_and_keeps_it() {
     let course = Course::new("solution");
     let starter = course.read(SOLUTION);

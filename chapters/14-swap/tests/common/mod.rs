@@ -1,8 +1,6 @@
 //! What the tests of this chapter share.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -13,15 +11,10 @@ use ch08_timers::Clock;
 use ch09_fairness::yield_now;
 use ch13_completion::Driver;
 use ch14_swap::{Config, DriverKind, Runtime, TimerQueue, open_driver};
-use conformance::{check_trace, watch};
+use conformance::{check_trace, skip, watch};
 use futures::channel::oneshot;
 use trace::{Recording, invariants};
 use waker_fn::waker_fn;
-
-/// Says what is left out, past the test harness, which would swallow it.
-pub fn skip(why: impl Display) {
-    writeln!(io::stderr(), "SKIPPED: {why}").expect("somebody reads it");
-}
 
 /// A driver, or a word that there is none to be had.
 pub fn driver(entries: u32) -> Option<Rc<Driver>> {

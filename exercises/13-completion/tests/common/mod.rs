@@ -44,10 +44,7 @@ pub fn driver(entries: u32) -> Option<Rc<Driver>> {
 pub fn skip(error: &io::Error) {
     let kernel = [ErrorKind::Unsupported, ErrorKind::PermissionDenied, ErrorKind::OutOfMemory];
     assert!(kernel.contains(&error.kind()), "{error}");
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    // Not by a macro: what these print is kept from sight when a test passes.
-    let _ = writeln!(io::stderr(), "{test}: skipped: no io_uring here: {error}");
+    conformance::skip(format_args!("no io_uring here: {error}"));
 }
 
 /// Runs a body with a driver. Nobody may hold the driver after it. The trace of it all has to keep the

@@ -30,6 +30,7 @@ const BELL: u64 = u64::MAX - 1;
 /// More seconds than this are no timeout: the kernel counts them with a sign.
 const FOR_EVER: u64 = i64::MAX as u64;
 
+// ANCHOR: slot
 /// An operation that has not come to its end. See the states in chapter 13.
 enum Slot {
     /// With the kernel, or on its way there. Holds who waits for it.
@@ -41,6 +42,7 @@ enum Slot {
     /// The future was dropped. Holds the operation, and what is to be done with what it brings.
     Abandoned(Box<dyn FnMut(Completion)>),
 }
+// ANCHOR_END: slot
 
 /// What the kernel says of an operation.
 #[derive(Clone, Copy, Debug)]
@@ -253,6 +255,7 @@ impl Uring {
         }
     }
 
+    // ANCHOR: enter_if_needed
     fn enter_if_needed(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut ring = self.ring.borrow_mut();
         let nothing_to_wait_for = timeout == Some(Duration::ZERO)
@@ -274,6 +277,7 @@ impl Uring {
             entered => entered,
         }
     }
+    // ANCHOR_END: enter_if_needed
 
     /// Takes out all completions, and wakes who waits for them.
     fn reap(&self) {

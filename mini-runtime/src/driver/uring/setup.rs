@@ -39,6 +39,7 @@ fn build(entries: u32, flags: impl FnOnce(&mut Builder)) -> io::Result<IoUring> 
     builder.build(entries)
 }
 
+// ANCHOR: flags
 /// Completions are worked on when this thread calls, and on no other thread.
 fn since_6_1(builder: &mut Builder) {
     builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun().setup_taskrun_flag();
@@ -48,6 +49,7 @@ fn since_6_1(builder: &mut Builder) {
 fn since_5_19(builder: &mut Builder) {
     builder.setup_coop_taskrun().setup_taskrun_flag();
 }
+// ANCHOR_END: flags
 
 /// Puts into words what the kernel calls "Function not implemented" and "Operation not permitted".
 fn in_words(error: Error) -> Error {

@@ -158,6 +158,13 @@ impl Workshop {
             total.exercises += count.exercises;
             total.tests += count.tests;
             total.mutants += count.mutants;
+            total.skipped += count.skipped;
+        }
+        if total.skipped > 0 {
+            say!(
+                "SKIPPED: {} tests cannot be run on this machine; `cargo test` says why. What they hold was not verified.",
+                total.skipped
+            );
         }
         say!(
             "{} exercises hold: just the listed ones of {} tests fail, and all of {} planted bugs are killed.",
@@ -207,6 +214,7 @@ impl Workshop {
             total.exercises += count.exercises;
             total.tests += count.tests;
             total.mutants += count.mutants;
+            total.skipped += count.skipped;
         }
     }
 }

@@ -31,6 +31,9 @@ pub fn kill_children() {
     std::mem::forget(running);
 }
 
+/// What a line of `conformance::skip` begins with.
+const SKIPPED: &str = "SKIPPED: ";
+
 /// The tests of one crate, built.
 #[derive(Debug, Default)]
 pub struct Tests {
@@ -53,6 +56,8 @@ pub enum Verdict {
     Failed(String),
     /// It did not end in time, and was killed.
     TimedOut(String),
+    /// It has said that it cannot be run on this machine, and why.
+    Skipped(String),
 }
 
 #[derive(Deserialize)]
@@ -134,7 +139,10 @@ impl Tests {
         if !ended.stdout.contains("1 passed") {
             bail!("there is no test {name}");
         }
-        Ok(Verdict::Passed)
+        match output.lines().find_map(|line| line.strip_prefix(SKIPPED)) {
+            Some(why) => Ok(Verdict::Skipped(why.to_string())),
+            None => Ok(Verdict::Passed),
+        }
     }
 }
 

@@ -119,10 +119,19 @@ impl Session {
         exercise: &Exercise,
         folder: &Path,
     ) -> Result<Option<String>> {
+        let mut has_passed = false;
         for test in &exercise.tests {
-            let Some(said) = self.run_test(tests, test, folder)? else {
-                say!("{} {test}", styled(GOOD, "passed"));
-                continue;
+            let said = match self.run_test(tests, test, folder)? {
+                Outcome::Failed(said) => said,
+                Outcome::Passed => {
+                    say!("{} {test}", styled(GOOD, "passed"));
+                    has_passed = true;
+                    continue;
+                }
+                Outcome::Skipped(why) => {
+                    say!("{} {why}", styled(FAINT, "skipped"));
+                    continue;
+                }
             };
             if let Some(other) = self.open_hole(&said, exercise) {
                 say!("It ran into the hole of {other}, which comes first.");
@@ -133,10 +142,15 @@ impl Session {
             }
             return Ok(Some(said));
         }
+        if !has_passed {
+            let said = "This machine can run none of its tests, so it cannot be checked here.";
+            say!("{said}");
+            return Ok(Some(said.to_string()));
+        }
         let earlier = chapter.manifest.exercises.iter().take_while(|one| one.id != exercise.id);
         for one in earlier.filter(|one| self.state.is_solved(&one.id)) {
             for test in &one.tests {
-                if let Some(said) = self.run_test(tests, test, folder)? {
+                if let Outcome::Failed(said) = self.run_test(tests, test, folder)? {
                     say!("This is a test of {}, which was solved before this change.", one.id);
                     return Ok(Some(said));
                 }
@@ -145,10 +159,11 @@ impl Session {
         Ok(None)
     }
 
-    /// Runs one test. If it fails, tells how, and returns its name with what it has said.
-    fn run_test(&self, tests: &Tests, test: &str, folder: &Path) -> Result<Option<String>> {
+    /// Runs one test. If it fails, tells how.
+    fn run_test(&self, tests: &Tests, test: &str, folder: &Path) -> Result<Outcome> {
         let said = match tests.run(test, PATIENCE)? {
-            Verdict::Passed => return Ok(None),
+            Verdict::Passed => return Ok(Outcome::Passed),
+            Verdict::Skipped(why) => return Ok(Outcome::Skipped(why)),
             Verdict::Failed(output) => output,
             Verdict::TimedOut(output) => format!(
                 "{output}The test was ended after {:?}. It did not say what it waited for.\n",
@@ -161,7 +176,7 @@ impl Session {
         };
         say!("{} {test}", styled(BAD, verdict));
         say!("{}", in_exercises(&readable(&said), folder));
-        Ok(Some(format!("{test}\n{said}")))
+        Ok(Outcome::Failed(format!("{test}\n{said}")))
     }
 
     /// The other exercise whose `todo!` was met.
@@ -322,6 +337,15 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What came of a test that the learner was told of.
+enum Outcome {
+    Passed,
+    /// With its name, and what it has said.
+    Failed(String),
+    /// With its name, and why.
+    Skipped(String),
 }
 
 impl Workshop {

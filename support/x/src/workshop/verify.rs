@@ -19,6 +19,8 @@ pub struct Count {
     pub exercises: usize,
     pub tests: usize,
     pub mutants: usize,
+    /// Of the tests, those that this machine cannot run.
+    pub skipped: usize,
 }
 
 /// Where and how a chapter's exercises are built.
@@ -56,7 +58,7 @@ impl Verifier<'_> {
             };
             report(&state);
             let tests = self.built(chapter, &workspace, |exercise| solved_are(solved, exercise))?;
-            count.tests = self.fails_just(&tests, open, &state)?;
+            (count.tests, count.skipped) = self.fails_just(&tests, open, &state)?;
         }
 
         for exercise in exercises {
@@ -82,7 +84,8 @@ impl Verifier<'_> {
         Ok(count)
     }
 
-    /// Whether the test fails. A bug that shows in a race of two threads has three chances to show.
+    /// Whether the test fails, or cannot be run here. A bug that shows in a race of two threads has three
+    /// chances to show.
     fn is_killed(&self, tests: &Tests, test: &str) -> Result<bool> {
         for _ in 0..3 {
             if tests.run(test, self.impatience)? != Verdict::Passed {
@@ -149,12 +152,14 @@ impl Verifier<'_> {
         }
     }
 
-    /// Holds the tests that fail against those that should. Returns the number of all tests.
-    fn fails_just(&self, tests: &Tests, open: &[Exercise], state: &str) -> Result<usize> {
+    /// Holds the tests that fail against those that should. Returns the number of all tests, and of those
+    /// that cannot be run here.
+    fn fails_just(&self, tests: &Tests, open: &[Exercise], state: &str) -> Result<(usize, usize)> {
         let names = tests.names()?;
         let should_fail: BTreeSet<&String> =
             open.iter().flat_map(|exercise| &exercise.tests).collect();
         let mut wrong: Vec<String> = Vec::new();
+        let mut skipped = 0;
         for listed in &should_fail {
             if !names.contains(listed) {
                 wrong.push(format!("{listed} is listed, but there is no such test"));
@@ -164,6 +169,7 @@ impl Verifier<'_> {
             let verdict = tests.run(name, self.patience)?;
             match (&verdict, should_fail.contains(name)) {
                 (Verdict::Passed, false) => {}
+                (Verdict::Skipped(_), _) => skipped += 1,
                 (Verdict::Passed, true) => wrong.push(format!("{name} passes, and should fail")),
                 (Verdict::TimedOut(_), _) => wrong.push(format!("{name} runs out of time")),
                 (Verdict::Failed(output), _) if output.contains("still running after") => {
@@ -176,7 +182,7 @@ impl Verifier<'_> {
             }
         }
         ensure!(wrong.is_empty(), "{state}:\n{}", wrong.join("\n"));
-        Ok(names.len())
+        Ok((names.len(), skipped))
     }
 }
 
@@ -311,6 +317,13 @@ mutant = [
     fn exercises_that_keep_their_promises_pass() {
         let count = verified(&[]).unwrap();
         assert_eq!((count.exercises, count.tests, count.mutants), (2, 3, 4));
+        assert_eq!(count.skipped, 0);
+    }
+
+    #[test]
+    fn tests_that_cannot_be_run_here_are_counted_and_not_held_against_the_exercises() {
+        let skips = "next(1), 2);\n    eprintln!(\"SKIPPED: a_test: no next\");";
+        assert_eq!(verified(&[("next(1), 2);", skips)]).unwrap().skipped, 1);
     }
 
     #[test]

@@ -1,8 +1,9 @@
-.PHONY: help start test miri tsan asan book
+.PHONY: help start test record miri tsan asan book
 
 help:
 	@echo "make start  checks this machine, builds the book and serves it: begin here"
 	@echo "make test   formatting, lints, all tests and demos, documentation, the book and its links"
+	@echo "make record records the runs that the book replays anew"
 	@echo "make miri   the chapters with unsafe code under Miri"
 	@echo "make tsan   chapter 11, where threads meet, under ThreadSanitizer"
 	@echo "make asan   chapter 13, which lends memory to the kernel, under AddressSanitizer"
@@ -13,6 +14,9 @@ start:
 
 test:
 	@sh support/test.sh
+
+record:
+	@sh support/record.sh
 
 miri:
 	@sh support/miri.sh

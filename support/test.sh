@@ -52,6 +52,13 @@ fi
 step "tests, failing demos and doc tests"
 cargo test --workspace
 
+step "the replays"
+if command -v node >/dev/null; then
+    node --test book/theme
+else
+    skip "the replays" "Node.js is missing, which is what tests the page's script."
+fi
+
 step "the exercises: starters, tests, planted bugs"
 cargo x gen --check
 cargo x verify

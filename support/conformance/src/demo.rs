@@ -18,7 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use trace::Recording;
 
-use crate::DEADLINE;
+use crate::{DEADLINE, replay};
 
 /// The exit status of a demo that hung, and was ended with an explanation.
 pub const HUNG: i32 = 3;
@@ -56,6 +56,7 @@ pub fn run(body: impl FnOnce(Version) -> Result<(), Box<dyn Error>>) -> ExitCode
 
     let recording = Recording::new();
     let _attached = recording.attach();
+    replay::copy_if_asked(&recording);
     let (done, is_done) = channel::<()>();
     let watcher = recording.clone();
     thread::spawn(move || {
@@ -97,11 +98,16 @@ pub struct Outcome {
 /// If the example has not been built, cannot be started, or still runs after twice [`DEADLINE`]
 /// (it is killed then).
 pub fn start(name: &str, version: Version) -> Outcome {
+    finish_within_deadline(&mut command(name, version))
+}
+
+/// The command that [`start`] runs.
+pub(crate) fn command(name: &str, version: Version) -> Command {
     let mut command = example(name);
     if version == Version::Mended {
         command.arg("mended");
     }
-    finish_within_deadline(&mut command)
+    command
 }
 
 /// Runs a command to its end, with nothing to read on its standard input.

@@ -6,6 +6,7 @@
 //! - [`Probe`] and [`yield_now`]: futures that tests need again and again.
 //! - [`skip`] says what a test leaves out on this machine.
 //! - [`demo`] starts the failing demos of a chapter, from its examples and from its tests.
+//! - [`replay`] records the runs that the book replays, and compares them with what the book shows.
 //! - [`Server`] runs an example that serves, as a child process.
 
 pub mod demo;
@@ -14,6 +15,7 @@ pub mod executor;
 #[doc(hidden)]
 pub mod net;
 mod probe;
+pub mod replay;
 mod server;
 mod skip;
 mod stage;

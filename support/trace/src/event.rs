@@ -68,6 +68,8 @@ pub enum Event {
     BufferLent { op: OpId },
     /// The buffer of an operation has come home: to its user, or to be freed.
     BufferHome { op: OpId },
+    /// The program said something. No runtime emits this; whoever tells of a run may.
+    Note { text: String },
 }
 
 /// Numbers the operations of one ring in the order of their submission, from 1.

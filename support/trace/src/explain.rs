@@ -90,7 +90,8 @@ pub fn explain(records: &[Record], now: Duration) -> String {
             | Event::Submit { .. }
             | Event::OpCancel { .. }
             | Event::BufferLent { .. }
-            | Event::BufferHome { .. } => {}
+            | Event::BufferHome { .. }
+            | Event::Note { .. } => {}
         }
     }
 

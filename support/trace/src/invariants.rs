@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::os::fd::RawFd;
 
-use crate::{Direction, Event, PollResult, Record, TaskId};
+use crate::{Direction, Event, MAIN, PollResult, Record, TaskId};
 
 /// A record that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,23 +25,102 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-type Rule = fn(&[Record]) -> Result<(), Violation>;
+/// A rule, and what there is to say of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// The name of the function that holds it.
+    pub name: &'static str,
+    /// The rule in a sentence.
+    pub says: &'static str,
+    /// Finds the first record that breaks it.
+    pub holds: fn(&[Record]) -> Result<(), Violation>,
+    /// Whether a run says anything about the rule: one without tasks cannot break what holds for tasks.
+    pub applies: fn(&[Record]) -> bool,
+    /// Whether it holds at the end of a run only, and not before.
+    pub at_end: bool,
+}
 
-/// Checks every rule of this module.
+/// Every rule of this module.
+pub const RULES: [Rule; 9] = [
+    Rule {
+        name: "pending_keeps_a_waker",
+        says: "Who is pending left a waker somewhere.",
+        holds: pending_keeps_a_waker,
+        applies: |run| any(run, |event| matches!(event, Event::PollEnd { .. })),
+        at_end: false,
+    },
+    Rule {
+        name: "done_is_never_polled",
+        says: "Who has ended is not polled again.",
+        holds: done_is_never_polled,
+        applies: |run| any(run, |event| matches!(event, Event::PollStart { task: 1.. })),
+        at_end: false,
+    },
+    Rule {
+        name: "queued_once",
+        says: "Nobody stands in the run queue twice.",
+        holds: queued_once,
+        applies: |run| any(run, |event| matches!(event, Event::Enqueue { .. })),
+        at_end: false,
+    },
+    Rule {
+        name: "parks_only_when_idle",
+        says: "The thread sleeps only when nobody is queued.",
+        holds: parks_only_when_idle,
+        applies: |run| {
+            any(run, |event| matches!(event, Event::Enqueue { .. }))
+                && any(run, |event| matches!(event, Event::Park { .. }))
+        },
+        at_end: false,
+    },
+    Rule {
+        name: "interest_equals_slots",
+        says: "The kernel is asked for just what the reactor keeps wakers for.",
+        holds: interest_equals_slots,
+        applies: |run| any(run, |event| matches!(event, Event::Interest { .. })),
+        at_end: false,
+    },
+    Rule {
+        name: "one_completion_per_operation",
+        says: "An operation is completed once.",
+        holds: one_completion_per_operation,
+        applies: |run| any(run, |event| matches!(event, Event::Sqe { .. })),
+        at_end: false,
+    },
+    Rule {
+        name: "buffers_stay_until_completion",
+        says: "A buffer stays with the kernel until its operation is completed.",
+        holds: buffers_stay_until_completion,
+        applies: |run| any(run, |event| matches!(event, Event::BufferLent { .. })),
+        at_end: false,
+    },
+    Rule {
+        name: "timers_come_home",
+        says: "In the end every deadline has come, or was taken back.",
+        holds: timers_come_home,
+        applies: |run| any(run, |event| matches!(event, Event::TimerSet { .. })),
+        at_end: true,
+    },
+    Rule {
+        name: "operations_come_home",
+        says: "In the end every operation is completed, and every buffer at home.",
+        holds: operations_come_home,
+        applies: |run| any(run, |event| matches!(event, Event::Sqe { .. })),
+        at_end: true,
+    },
+];
+
+fn any(run: &[Record], is_about: fn(&Event) -> bool) -> bool {
+    run.iter().any(|record| is_about(&record.event))
+}
+
+/// Checks every rule that holds all the time.
 ///
 /// # Errors
 /// The first violation found.
 pub fn check(records: &[Record]) -> Result<(), Violation> {
-    let rules: [Rule; 7] = [
-        pending_keeps_a_waker,
-        done_is_never_polled,
-        queued_once,
-        parks_only_when_idle,
-        interest_equals_slots,
-        one_completion_per_operation,
-        buffers_stay_until_completion,
-    ];
-    rules.iter().try_for_each(|rule| rule(records))
+    let mut rules = RULES.iter().filter(|rule| !rule.at_end);
+    rules.try_for_each(|rule| (rule.holds)(records))
 }
 
 /// A poll that ends pending leaves a waker behind, or was woken while it ran. (Chapter 3.)
@@ -61,7 +140,7 @@ pub fn pending_keeps_a_waker(records: &[Record]) -> Result<(), Violation> {
                 return broken(
                     "pending_keeps_a_waker",
                     record,
-                    format!("task {task} returned Pending, and nobody kept its waker"),
+                    format!("{} returned Pending, and nobody kept its waker", name(task)),
                 );
             }
             _ => {}
@@ -83,7 +162,7 @@ pub fn done_is_never_polled(records: &[Record]) -> Result<(), Violation> {
             Event::Spawn { task } => {
                 over.remove(&task);
             }
-            Event::PollStart { task } if task != crate::MAIN && over.contains(&task) => {
+            Event::PollStart { task } if task != MAIN && over.contains(&task) => {
                 let why = format!("task {task} had ended, and was polled again");
                 return broken("done_is_never_polled", record, why);
             }
@@ -328,6 +407,10 @@ pub fn operations_come_home(records: &[Record]) -> Result<(), Violation> {
         }
         None => Ok(()),
     }
+}
+
+fn name(task: TaskId) -> String {
+    if task == MAIN { "the main future".into() } else { format!("task {task}") }
 }
 
 fn broken(rule: &'static str, record: &Record, why: String) -> Result<(), Violation> {

@@ -3,7 +3,7 @@
 //! A runtime says what it does with [`emit!`], one call per step. Nothing happens unless the thread
 //! is attached to a [`Recording`]; in a release build the calls are not even compiled in. The
 //! recorded events serve tests (see [`invariants`]), people who look at a hang (see [`explain`]),
-//! and the figures of the book (see [`to_json_lines`]).
+//! and the replays in the book (see [`Replay`]).
 //!
 //! ```
 //! use trace::{Event, Recording, emit};
@@ -22,11 +22,17 @@ mod explain;
 pub mod invariants;
 mod json;
 mod recording;
+mod replay;
+mod wire;
+mod words;
 
 pub use event::{Cause, Direction, Event, Io, MAIN, OpId, OpKind, PollResult, TaskId};
 pub use explain::explain;
 pub use json::to_json_lines;
-pub use recording::{Attached, CauseGuard, LIMIT, Record, Recording, caused_by, record};
+pub use recording::{Attached, CauseGuard, LIMIT, Place, Record, Recording, caused_by, record};
+pub use replay::{End, Replay};
+pub use wire::read_copy;
+pub use words::Cast;
 
 /// Whether [`emit!`] does anything: in debug builds only, so that a release build pays nothing.
 pub const ENABLED: bool = cfg!(debug_assertions);
@@ -37,7 +43,7 @@ pub const ENABLED: bool = cfg!(debug_assertions);
 macro_rules! emit {
     ($event:expr) => {
         if $crate::ENABLED {
-            $crate::record(|| $event);
+            $crate::record($crate::Place::new(file!(), line!()), || $event);
         }
     };
 }

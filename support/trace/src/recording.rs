@@ -1,10 +1,14 @@
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::io::Write;
 use std::marker::PhantomData;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::{Cause, Event};
+use serde::{Deserialize, Serialize};
+
+use crate::{Cause, Event, wire};
 
 /// An [`Event`] with its place in the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +19,26 @@ pub struct Record {
     pub at: Duration,
     /// Numbers the threads in the order in which they were attached, from 0.
     pub thread: usize,
+    /// The line that said so.
+    pub place: Place,
     /// What happened.
     pub event: Event,
+}
+
+/// A line of source code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The path that the compiler was given: for a crate of a workspace, from the workspace's root.
+    pub file: Cow<'static, str>,
+    /// Counted from 1.
+    pub line: u32,
+}
+
+impl Place {
+    /// What [`emit!`](crate::emit!) makes of `file!()` and `line!()`.
+    pub const fn new(file: &'static str, line: u32) -> Place {
+        Place { file: Cow::Borrowed(file), line }
+    }
 }
 
 /// How many records a recording keeps at most. A run that goes round and round makes millions in a
@@ -27,14 +49,24 @@ pub const LIMIT: usize = 4_000_000;
 /// second thread can look at a run which hangs.
 #[derive(Clone)]
 pub struct Recording {
-    log: Arc<Mutex<Log>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    log: Mutex<Log>,
+    /// Notified at each record.
+    grown: Condvar,
 }
 
 struct Log {
     started: Instant,
     threads: usize,
     records: Vec<Record>,
+    copy: Option<Box<dyn Write + Send>>,
 }
+
+/// The recording of the threads that were never attached to one.
+static EVERYBODY: OnceLock<Recording> = OnceLock::new();
 
 thread_local! {
     static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
@@ -50,8 +82,8 @@ impl Recording {
     /// Makes a recording that nobody is attached to yet.
     #[expect(clippy::new_without_default, reason = "`new` reads the clock")]
     pub fn new() -> Recording {
-        let log = Log { started: Instant::now(), threads: 0, records: Vec::new() };
-        Recording { log: Arc::new(Mutex::new(log)) }
+        let log = Log { started: Instant::now(), threads: 0, records: Vec::new(), copy: None };
+        Recording { shared: Arc::new(Shared { log: Mutex::new(log), grown: Condvar::new() }) }
     }
 
     /// The recording that the current thread is attached to.
@@ -62,13 +94,27 @@ impl Recording {
     /// Records what the current thread does, until the returned guard is dropped. An attachment
     /// that the thread had before comes back then.
     pub fn attach(&self) -> Attached {
+        Attached { previous: CURRENT.replace(Some(self.join())), _not_send: PhantomData }
+    }
+
+    /// Records every thread of this process from its first event on, unless it is attached to another
+    /// recording. A process does this once: the first recording stays.
+    pub fn attach_everybody(&self) {
+        // A second one is told nothing, as the sentence above says.
+        let _ = EVERYBODY.set(self.clone());
+    }
+
+    fn join(&self) -> Current {
         let mut log = self.lock();
         let thread = log.threads;
         log.threads += 1;
-        drop(log);
+        Current { recording: self.clone(), thread, cause: Cause::Outside }
+    }
 
-        let current = Current { recording: self.clone(), thread, cause: Cause::Outside };
-        Attached { previous: CURRENT.replace(Some(current)), _not_send: PhantomData }
+    /// Writes each record to `copy` too, from now on and as soon as it is made: for a process that may
+    /// end too suddenly to tell. [`read_copy`](crate::read_copy) reads it.
+    pub fn copy_to(&self, copy: impl Write + Send + 'static) {
+        self.lock().copy = Some(Box::new(copy));
     }
 
     /// What has been recorded so far.
@@ -86,9 +132,34 @@ impl Recording {
         self.lock().started.elapsed()
     }
 
+    /// Blocks until `found` accepts what has been recorded so far. Returns whether it did so within
+    /// `limit`.
+    pub fn wait_until(&self, limit: Duration, mut found: impl FnMut(&[Record]) -> bool) -> bool {
+        let wait =
+            self.shared.grown.wait_timeout_while(self.lock(), limit, |log| !found(&log.records));
+        let (_log, waited) = wait.unwrap_or_else(PoisonError::into_inner);
+        !waited.timed_out()
+    }
+
+    fn push(&self, thread: usize, place: Place, event: Event) {
+        let mut log = self.lock();
+        if log.records.len() == LIMIT {
+            return;
+        }
+        let record =
+            Record { seq: log.records.len(), at: log.started.elapsed(), thread, place, event };
+        if let Some(copy) = &mut log.copy {
+            // Who reads the copy may be gone. The recording goes on.
+            let _ = copy.write_all(wire::line(&record).as_bytes()).and_then(|()| copy.flush());
+        }
+        log.records.push(record);
+        drop(log);
+        self.shared.grown.notify_all();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Log> {
         // A thread that panicked while it held the lock left a list that is whole.
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,25 +179,26 @@ impl Drop for Attached {
 /// Adds an event to the current thread's recording. Called by [`emit!`](crate::emit!).
 ///
 /// A [`Event::Wake`] that names no cause gets the one that [`caused_by`] set.
-pub fn record(event: impl FnOnce() -> Event) {
+pub fn record(place: Place, event: impl FnOnce() -> Event) {
     // A thread that is going away may drop wakers after its thread-locals.
     let _ = CURRENT.try_with(|current| {
+        join_everybody(&mut current.borrow_mut());
         let current = current.borrow();
         let Some(Current { recording, thread, cause }) = current.as_ref() else {
             return;
         };
-        let mut log = recording.lock();
-        if log.records.len() == LIMIT {
-            return;
-        }
         let mut event = event();
         if let Event::Wake { by: by @ Cause::Outside, .. } = &mut event {
             *by = *cause;
         }
-        let record =
-            Record { seq: log.records.len(), at: log.started.elapsed(), thread: *thread, event };
-        log.records.push(record);
+        recording.push(*thread, place, event);
     });
+}
+
+fn join_everybody(current: &mut Option<Current>) {
+    if current.is_none() {
+        *current = EVERYBODY.get().map(Recording::join);
+    }
 }
 
 /// Names the cause of the wakes that follow on this thread, until the guard is dropped.
@@ -151,8 +223,11 @@ fn swap_cause(cause: Cause) -> Cause {
     if !crate::ENABLED {
         return Cause::Outside;
     }
-    CURRENT.with_borrow_mut(|current| match current {
-        Some(current) => std::mem::replace(&mut current.cause, cause),
-        None => Cause::Outside,
+    CURRENT.with_borrow_mut(|current| {
+        join_everybody(current);
+        match current {
+            Some(current) => std::mem::replace(&mut current.cause, cause),
+            None => Cause::Outside,
+        }
     })
 }

@@ -1,11 +1,13 @@
 //! What is recorded, by whom, and how it is written down.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use trace::{
     Cause, Direction, Event, Io, MAIN, OpKind, PollResult, Recording, caused_by, emit, explain,
-    to_json_lines,
+    read_copy, to_json_lines,
 };
 
 #[test]
@@ -133,6 +135,70 @@ fn the_events_of_a_ring_are_written_down_and_read_back() {
     for (line, event) in lines.lines().zip(recording.events()) {
         assert_eq!(serde_json::from_str::<Event>(line).unwrap(), event);
     }
+}
+
+#[test]
+fn a_record_knows_the_line_that_emitted_it() {
+    let recording = Recording::new();
+    let _attached = recording.attach();
+    emit!(Event::Unpark);
+    let line = line!() - 1;
+    let place = &recording.records()[0].place;
+    assert_eq!((&*place.file, place.line), (file!(), line));
+}
+
+#[test]
+fn a_thread_can_wait_for_an_event() {
+    let recording = Recording::new();
+    let parks = |records: &[trace::Record]| {
+        records.iter().any(|record| matches!(record.event, Event::Park { .. }))
+    };
+    assert!(!recording.wait_until(Duration::ZERO, parks));
+    let other = recording.clone();
+    let waiter = thread::spawn(move || other.wait_until(Duration::from_secs(30), parks));
+    let _attached = recording.attach();
+    emit!(Event::Unpark);
+    emit!(Event::Park { timeout: None });
+    assert!(waiter.join().unwrap());
+}
+
+/// A writer that shares what is written to it.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_copy_among_other_lines_is_read_back_with_those_as_notes() {
+    let recording = Recording::new();
+    let _attached = recording.attach();
+    let mut paper = Shared::default();
+    recording.copy_to(paper.clone());
+    emit!(Event::Park { timeout: Some(Duration::from_millis(5)) });
+    writeln!(paper, "main: I wait.").unwrap();
+    emit!(Event::Wake { task: 1, by: Cause::Fd(7, Direction::Read) });
+
+    let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    let read = read_copy(&text).unwrap();
+    let [park, wake] = &recording.records()[..] else { panic!("two records") };
+    assert_eq!((&read[0].event, &read[0].place), (&park.event, &park.place));
+    assert_eq!(read[1].event, Event::Note { text: "main: I wait.".into() });
+    assert_eq!((&read[2].event, &read[2].place), (&wake.event, &wake.place));
+    assert_eq!(read.len(), 3);
+}
+
+#[test]
+fn a_marked_line_that_is_no_record_is_refused() {
+    let wrong = read_copy("fine\n\u{1e}{\"thread\":0}\n").unwrap_err();
+    assert!(wrong.contains("missing field"), "{wrong}");
 }
 
 /// What [`explain`] says of a run.

@@ -7,11 +7,14 @@ use trace::invariants::{
     one_completion_per_operation, operations_come_home, parks_only_when_idle,
     pending_keeps_a_waker, queued_once, timers_come_home,
 };
-use trace::{Cause, Direction, Event, MAIN, OpKind, PollResult, Record};
+use trace::{Cause, Direction, Event, MAIN, OpKind, Place, PollResult, Record};
 
 fn records(events: &[Event]) -> Vec<Record> {
     let records = events.iter().cloned().enumerate();
-    records.map(|(seq, event)| Record { seq, at: Duration::ZERO, thread: 0, event }).collect()
+    let place = Place::default();
+    let record =
+        |(seq, event)| Record { seq, at: Duration::ZERO, thread: 0, place: place.clone(), event };
+    records.map(record).collect()
 }
 
 fn poll(task: u64, result: PollResult, wakers: usize) -> [Event; 2] {

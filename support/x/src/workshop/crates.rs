@@ -118,7 +118,9 @@ impl Manifest {
         let is_listed =
             |list: &[String], inside: &Path| list.iter().any(|name| inside.starts_with(name));
         if let Ok(test) = path.strip_prefix("tests") {
-            test != Path::new("demos.rs") && !is_listed(&self.leave_out, test)
+            // Both run the chapter's examples.
+            let is_about_examples = ["demos.rs", "replays.rs"].map(Path::new).contains(&test);
+            !is_about_examples && !is_listed(&self.leave_out, test)
         } else if let Ok(example) = path.strip_prefix("examples") {
             is_listed(&self.examples, example)
         } else {

@@ -4,7 +4,7 @@ use std::env;
 use std::io;
 use std::process::ExitCode;
 
-use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwnedExt};
+use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned};
 use mini_runtime::net::{TcpListener, TcpStream};
 use mini_runtime::{Runtime, spawn};
 

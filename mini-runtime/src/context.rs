@@ -10,6 +10,8 @@ use std::rc::Rc;
 use crate::runtime::Core;
 use crate::task::name::TaskName;
 
+const NONE: &str = "this was called outside of block_on: no runtime runs on this thread";
+
 thread_local! {
     /// Set while the runtime is in `block_on`, and not longer.
     static CURRENT: Cell<Option<NonNull<Core>>> = const { Cell::new(None) };
@@ -19,6 +21,7 @@ thread_local! {
 ///
 /// # Panics
 /// If this thread has one already.
+#[track_caller]
 pub(crate) fn enter<R>(core: &Rc<Core>, body: impl FnOnce() -> R) -> R {
     /// Also if `body` panics.
     struct Leave;
@@ -51,7 +54,7 @@ pub(crate) fn try_with<R>(f: impl FnOnce(&Core) -> R) -> Option<R> {
 /// If there is none.
 #[track_caller]
 pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> R {
-    try_with(f).expect("this was called outside of block_on: no runtime runs on this thread")
+    try_with(f).expect(NONE)
 }
 
 /// A share in the runtime of this thread.
@@ -60,8 +63,7 @@ pub(crate) fn with<R>(f: impl FnOnce(&Core) -> R) -> R {
 /// If there is none.
 #[track_caller]
 pub(crate) fn current() -> Rc<Core> {
-    let core = CURRENT.get();
-    let core = core.expect("this was called outside of block_on: no runtime runs on this thread");
+    let core = CURRENT.get().expect(NONE);
     // SAFETY: the pointer came from `Rc::as_ptr`, of an `Rc` that `enter` borrows for as long as the
     // pointer is here. The count is raised for the one that is made.
     unsafe {

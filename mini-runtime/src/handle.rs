@@ -24,6 +24,7 @@ impl Handle {
     ///
     /// # Panics
     /// If none does.
+    #[track_caller]
     pub fn current() -> Handle {
         context::with(|core| core.handle())
     }
@@ -61,6 +62,7 @@ impl Handle {
     ///
     /// # Panics
     /// If this thread runs a runtime.
+    #[track_caller]
     pub fn block_on<F>(
         &self,
         make: impl FnOnce() -> F + Send + 'static,

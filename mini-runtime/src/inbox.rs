@@ -1,6 +1,9 @@
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::mem;
+use std::sync::Arc;
 
+use crate::sync::{Mutex, MutexGuard};
 use crate::task::name::TaskName;
+use crate::unwind::contain;
 
 /// Something to be done on a runtime's thread.
 pub(crate) type Call = Box<dyn FnOnce() + Send>;
@@ -66,10 +69,13 @@ impl Inbox {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         let unpark = state.unpark.take();
-        let mail = std::mem::take(&mut state.mail);
-        // A call that is dropped may run any code.
+        let mail = mem::take(&mut state.mail);
         drop(state);
-        drop((unpark, mail));
+        drop(unpark);
+        // A call that is dropped may run any code, and the others are dropped all the same.
+        for call in mail.calls {
+            contain(|| drop(call));
+        }
     }
 
     // ANCHOR: wake
@@ -128,100 +134,10 @@ impl Inbox {
     pub(crate) fn take(&self) -> Mail {
         let mut state = self.lock();
         state.crowd = CROWD;
-        std::mem::take(&mut state.mail)
+        mem::take(&mut state.mail)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("nothing panics while it holds the lock of an inbox")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-
-    use super::*;
-
-    fn name(index: usize) -> TaskName {
-        TaskName::new(1, index, 0)
-    }
-
-    /// An open inbox, and how often it has unparked its thread.
-    fn open() -> (Inbox, Arc<AtomicUsize>) {
-        let unparks = Arc::new(AtomicUsize::new(0));
-        let inbox = Inbox::closed();
-        let counts = unparks.clone();
-        inbox.open(Arc::new(move || _ = counts.fetch_add(1, SeqCst)));
-        (inbox, unparks)
-    }
-
-    #[test]
-    fn the_first_to_come_unparks_and_the_others_do_not() {
-        let (inbox, unparks) = open();
-        inbox.wake(name(1));
-        inbox.wake(name(2));
-        assert!(inbox.call(inbox.generation(), Box::new(|| ())).is_ok());
-        assert_eq!(unparks.load(SeqCst), 1);
-        let mail = inbox.take();
-        assert_eq!((mail.wakes, mail.calls.len()), (vec![name(1), name(2)], 1));
-        inbox.wake(name(1));
-        assert_eq!(unparks.load(SeqCst), 2);
-    }
-
-    #[test]
-    fn wakes_of_the_same_tasks_again_and_again_do_not_fill_the_memory() {
-        let (inbox, _) = open();
-        let (tasks, rounds) = if cfg!(miri) { (600, 3) } else { (3000, 100) };
-        for wake in 0..rounds * tasks {
-            inbox.wake(name(wake * 7919 % tasks));
-            assert!(inbox.lock().mail.wakes.len() <= CROWD.max(2 * tasks));
-        }
-        let mut wakes = inbox.take().wakes;
-        wakes.sort_unstable();
-        wakes.dedup();
-        assert_eq!(wakes.len(), tasks, "each of them is there");
-    }
-
-    #[test]
-    fn a_closed_inbox_takes_nothing_and_keeps_nothing() {
-        let (inbox, unparks) = open();
-        let generation = inbox.generation();
-        let alive = Arc::new(());
-        let held = alive.clone();
-        assert!(inbox.call(generation, Box::new(move || drop(held))).is_ok());
-        inbox.wake(name(1));
-        inbox.close();
-        assert_eq!(Arc::strong_count(&alive), 1, "what nobody has read is dropped");
-        inbox.wake(name(1));
-        assert!(inbox.call(generation, Box::new(|| ())).is_err());
-        assert!(inbox.take().is_empty());
-        assert_eq!(unparks.load(SeqCst), 1);
-    }
-
-    #[test]
-    fn a_call_for_an_earlier_runtime_comes_back_and_a_wake_is_for_the_later_one() {
-        let (inbox, _) = open();
-        let earlier = inbox.generation();
-        inbox.close();
-        inbox.open(Arc::new(|| ()));
-        assert!(inbox.call(earlier, Box::new(|| ())).is_err());
-        inbox.wake(name(1));
-        assert_eq!(inbox.take().wakes.len(), 1);
-    }
-
-    #[test]
-    fn a_call_that_is_dropped_may_use_the_inbox() {
-        let inbox = Arc::new(Inbox::closed());
-        inbox.open(Arc::new(|| ()));
-        struct Wakes(Arc<Inbox>);
-        impl Drop for Wakes {
-            fn drop(&mut self) {
-                self.0.wake(name(1));
-            }
-        }
-        let wakes = Wakes(inbox.clone());
-        assert!(inbox.call(inbox.generation(), Box::new(move || drop(wakes))).is_ok());
-        inbox.close();
-        assert!(inbox.take().is_empty());
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwnedExt};
+//! use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned};
 //! use mini_runtime::net::{TcpListener, TcpStream};
 //! use mini_runtime::time::timeout;
 //! use mini_runtime::{Runtime, spawn};
@@ -60,8 +60,10 @@ pub mod net;
 mod registry;
 pub mod runtime;
 mod slab;
+mod sync;
 pub mod task;
 pub mod time;
+mod unwind;
 
 pub use driver::DriverKind;
 pub use runtime::{Builder, Handle, Runtime};

@@ -14,7 +14,8 @@ use crate::inbox::Inbox;
 use crate::task::name::{MAX_RUNTIMES, TaskName};
 
 // ANCHOR: inboxes
-static INBOXES: [OnceLock<Inbox>; MAX_RUNTIMES] = [const { OnceLock::new() }; MAX_RUNTIMES];
+/// Each in a place of its own, so that threads which use two of them share no cache line.
+static INBOXES: [OnceLock<Box<Inbox>>; MAX_RUNTIMES] = [const { OnceLock::new() }; MAX_RUNTIMES];
 // ANCHOR_END: inboxes
 
 static FREE: Mutex<Free> = Mutex::new(Free { used: Vec::new(), unused_from: 0 });
@@ -50,7 +51,7 @@ impl Number {
     }
 
     pub(crate) fn inbox(&self) -> &'static Inbox {
-        INBOXES[self.0].get_or_init(Inbox::closed)
+        INBOXES[self.0].get_or_init(|| Box::new(Inbox::closed()))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::time::Timers;
 
 pub use crate::handle::Handle;
 
+// ANCHOR: core
 /// What all parts of a runtime share. It lives until the last stream, timer or operation of it has gone.
 pub(crate) struct Core {
     pub(crate) executor: Executor,
@@ -30,6 +31,7 @@ pub(crate) struct Core {
     /// Last, because the number is given back when nothing of this is left.
     number: Number,
 }
+// ANCHOR_END: core
 
 impl Core {
     pub(crate) fn handle(&self) -> Handle {
@@ -94,6 +96,7 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    #[track_caller]
     pub fn ring_entries(mut self, entries: u32) -> Builder {
         assert!(entries > 0, "a ring needs room for one submission at least");
         self.entries = entries;
@@ -106,6 +109,7 @@ impl Builder {
     /// # Panics
     /// If it is less than two: one is for the main future, which would leave none to the tasks if it wakes
     /// itself.
+    #[track_caller]
     pub fn run_budget(mut self, polls: usize) -> Builder {
         assert!(polls >= 2, "a run budget of less than 2 leaves the tasks no poll");
         self.budget = polls;
@@ -117,6 +121,7 @@ impl Builder {
     ///
     /// # Panics
     /// If it is zero.
+    #[track_caller]
     pub fn max_blocking_threads(mut self, threads: usize) -> Builder {
         assert!(threads > 0, "a pool of no threads never does anything");
         self.limits.max_threads = threads;
@@ -190,6 +195,7 @@ impl Runtime {
     /// - If `future` panics.
     /// - If a runtime runs on this thread already.
     /// - If the kernel refuses to wait.
+    #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let core = &self.core;
         // ANCHOR: loop
@@ -236,6 +242,8 @@ impl fmt::Debug for Runtime {
         f.debug_struct("Runtime")
             .field("driver", &self.driver())
             .field("tasks", &self.core.executor.live())
+            .field("timers", &self.core.timers.len())
+            .field("slots", &self.core.driver.slots())
             .finish_non_exhaustive()
     }
 }

@@ -22,56 +22,92 @@ impl From<u64> for Key {
 
 /// The last two indices are never given away, so that no key is all ones, or all but the lowest bit.
 const MAX: usize = u32::MAX as usize - 1;
+/// The end of the list of free places.
+const END: u32 = u32::MAX;
 
 pub(crate) struct Slab<T> {
     places: Vec<Place<T>>,
-    free: Vec<u32>,
+    /// The free place that is given away next.
+    free: u32,
+    len: usize,
 }
 
 struct Place<T> {
     generation: u32,
+    /// Of a free place: the next free one.
+    next: u32,
     value: Option<T>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Slab<T> {
-        Slab { places: Vec::new(), free: Vec::new() }
+        Slab { places: Vec::new(), free: END, len: 0 }
     }
 }
 
 impl<T> Slab<T> {
     /// # Panics
     /// If there are 2³² − 2 things in it.
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        let index = self.free.pop().unwrap_or_else(|| {
-            assert!(self.places.len() < MAX, "too many operations at once");
-            self.places.push(Place { generation: 0, value: None });
-            self.places.len() as u32 - 1
-        });
+        if self.free == END {
+            self.grow();
+        }
+        let index = self.free;
         let place = &mut self.places[index as usize];
+        self.free = place.next;
+        self.len += 1;
         place.value = Some(value);
         Key { index, generation: place.generation }
     }
 
+    #[cold]
+    fn grow(&mut self) {
+        assert!(self.places.len() < MAX, "too many things at once");
+        self.free = self.places.len() as u32;
+        self.places.push(Place { generation: 0, next: END, value: None });
+    }
+
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         self.place(key)?.value.as_mut()
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let place = self.place(key)?;
-        let value = place.value.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(key.index);
+        let value = self.place(key)?.value.take()?;
+        self.vacate(key);
         Some(value)
     }
 
+    /// Drops what is there, in its place.
+    #[inline]
+    pub(crate) fn clear(&mut self, key: Key) {
+        if let Some(place) = self.place(key)
+            && place.value.is_some()
+        {
+            place.value = None;
+            self.vacate(key);
+        }
+    }
+
+    #[inline]
+    fn vacate(&mut self, key: Key) {
+        let place = &mut self.places[key.index as usize];
+        place.generation = place.generation.wrapping_add(1);
+        place.next = self.free;
+        self.free = key.index;
+        self.len -= 1;
+    }
+
+    #[inline]
     fn place(&mut self, key: Key) -> Option<&mut Place<T>> {
         let place = self.places.get_mut(key.index as usize)?;
         (place.generation == key.generation).then_some(place)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.len
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {

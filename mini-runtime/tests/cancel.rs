@@ -1,20 +1,26 @@
-//! Ten thousand futures of each kind, dropped at random points: no descriptor is left, no buffer, no task.
+//! Ten thousand futures of each kind, dropped at random points: no descriptor is left, no buffer, no task, no
+//! timer, and no slot of the driver.
 
 mod common;
 
 use std::net;
+use std::pin::Pin;
 use std::time::Duration;
 
 use common::{
-    Buffer, Count, Dice, descriptors, half, on_both_drivers, pair, poll_once, runtime, turns,
+    Buffer, Count, Dice, OnDrop, descriptors, half, on_both_drivers, pair, poll_once, runtime,
+    turns,
 };
 use futures::{AsyncReadExt as PolledRead, AsyncWriteExt as PolledWrite};
 use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned};
 use mini_runtime::net::{TcpListener, TcpStream};
-use mini_runtime::time::sleep;
-use mini_runtime::{DriverKind, spawn};
+use mini_runtime::task::spawn_blocking;
+use mini_runtime::time::{interval, sleep, timeout};
+use mini_runtime::{DriverKind, Runtime, spawn};
 
 const TIMES: usize = 10_000;
+/// More than a socket takes.
+const MUCH: &[u8] = &[0; 1 << 22];
 
 /// Makes things and drops them after so many turns, in one runtime. What `make` returns is polled once
 /// before.
@@ -46,13 +52,17 @@ where
             }
             turns(dice.roll(100) as usize).await;
         }
-        // The kernel hears of the last ones.
-        while descriptors() > before + 3 {
-            turns(1).await;
-        }
+        nothing_is_left(&runtime).await;
     });
     drop(runtime);
     assert_eq!(descriptors(), before);
+}
+
+/// Waits until the kernel has heard of the last ones, and has let go. If it does not, this never ends.
+async fn nothing_is_left(runtime: &Runtime) {
+    while !format!("{runtime:?}").contains("tasks: 0, timers: 0, slots: 0,") {
+        turns(1).await;
+    }
 }
 
 on_both_drivers! {
@@ -82,20 +92,43 @@ on_both_drivers! {
 
     /// More than the socket takes, so that they have to wait.
     fn ten_thousand_writes_that_are_dropped_leave_nothing_behind(driver) {
-        let bytes: &'static [u8] = vec![7; 1 << 22].leak();
-        rounds(driver, move |number, mut stream| async move {
+        rounds(driver, |number, mut stream| async move {
             if number % 2 == 0 {
-                let _ = stream.write(bytes).await;
+                let _ = stream.write(MUCH).await;
             } else {
-                let _ = PolledWrite::write_all(&mut stream, bytes).await;
+                let _ = PolledWrite::write_all(&mut stream, MUCH).await;
             }
             std::future::pending().await
         });
     }
 
-    /// Waiting for readiness.
+    /// Several buffers at once, which tell when they are freed.
+    fn ten_thousand_vectored_reads_and_writes_that_are_dropped_leave_nothing_behind(driver) {
+        let freed = Count::default();
+        let all = freed.clone();
+        rounds(driver, move |number, stream| {
+            let first = Buffer { bytes: vec![7; 1 << 20], freed: all.clone() };
+            let bufs = vec![first, Buffer::new(64, &all)];
+            async move {
+                if number % 2 == 0 {
+                    drop(stream.read_vectored(bufs).await);
+                } else {
+                    drop(stream.write_vectored(bufs).await);
+                }
+                std::future::pending().await
+            }
+        });
+        assert_eq!(freed.get(), 2 * TIMES);
+    }
+
+    /// Waiting for readiness, in both directions.
     fn ten_thousand_waits_for_readiness_that_are_dropped_leave_nothing_behind(driver) {
-        rounds(driver, |_, stream| async move {
+        rounds(driver, |number, stream| async move {
+            if number % 4 == 0 {
+                while stream.try_write(MUCH).is_ok() {}
+                let _ = stream.writable().await;
+                std::future::pending().await
+            }
             while stream.try_read(&mut [0; 16]).is_err() {
                 let _ = stream.readable().await;
             }
@@ -103,11 +136,78 @@ on_both_drivers! {
         });
     }
 
+    /// Half of them with a deadline that comes, or with one that does not.
+    fn ten_thousand_sleeps_timeouts_and_ticks_that_are_dropped_leave_no_timer_behind(driver) {
+        let runtime = runtime(driver);
+            runtime.block_on(async {
+            let mut dice = Dice(9);
+            let mut flying: Vec<Pin<Box<dyn Future<Output = ()>>>> = Vec::new();
+            for number in 0..3 * TIMES {
+                let length = Duration::from_micros(1 + dice.roll(2000));
+                let length = if dice.roll(2) == 0 { length } else { 1000 * length };
+                flying.push(match number % 3 {
+                    0 => Box::pin(async move {
+                        sleep(length).await;
+                        std::future::pending().await
+                    }),
+                    1 => Box::pin(async move {
+                        let _ = timeout(length, std::future::pending::<()>()).await;
+                        std::future::pending().await
+                    }),
+                    _ => Box::pin(async move {
+                        let mut ticks = interval(length);
+                        loop {
+                            ticks.tick().await;
+                        }
+                    }),
+                });
+                let which = dice.roll(flying.len() as u64) as usize;
+                let _ = poll_once(&mut flying[which]).await;
+                if dice.roll(8) == 0 {
+                    turns(dice.roll(100) as usize).await;
+                }
+                if flying.len() > 100 {
+                    let which = dice.roll(flying.len() as u64) as usize;
+                    drop(flying.swap_remove(which));
+                }
+            }
+            drop(flying);
+            nothing_is_left(&runtime).await;
+        });
+    }
+
+    /// What is left of them on the other thread does no harm, and is not left for long.
+    fn ten_thousand_remote_tasks_and_blocking_work_that_nobody_waits_for_leave_nothing_behind(driver) {
+        let runtime = runtime(driver);
+        let (handle, dropped) = (runtime.handle(), Count::default());
+            runtime.block_on(async {
+            let mut dice = Dice(13);
+            for number in 0..TIMES {
+                let counts = dropped.clone();
+                let guard = OnDrop(move || counts.add());
+                let mut remote = if number % 2 == 0 {
+                    handle.spawn(move || async move { drop(guard) })
+                } else {
+                    spawn_blocking(move || drop(guard))
+                };
+                if dice.roll(2) == 0 {
+                    let _ = poll_once(&mut remote).await;
+                }
+                turns(dice.roll(3) as usize).await;
+                drop(remote);
+            }
+            while dropped.get() < TIMES {
+                turns(1).await;
+            }
+            nothing_is_left(&runtime).await;
+        });
+    }
+
     /// Some of them come too late to be cancelled: then there is a connection to be closed.
     fn ten_thousand_connects_that_are_dropped_leave_nothing_behind(driver) {
         let before = descriptors();
         let runtime = runtime(driver);
-        runtime.block_on(async {
+            runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
             let address = listener.local_addr().expect("it is bound");
             let server = spawn(async move {
@@ -134,6 +234,7 @@ on_both_drivers! {
             drop(flying);
             server.abort();
             assert!(server.await.is_err());
+            nothing_is_left(&runtime).await;
         });
         drop(runtime);
         assert_eq!(descriptors(), before);
@@ -143,12 +244,12 @@ on_both_drivers! {
     fn accepts_that_are_dropped_lose_no_connection(driver) {
         let before = descriptors();
         let runtime = runtime(driver);
-        runtime.block_on(async {
+            runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
             let address = listener.local_addr().expect("it is bound");
             let mut dice = Dice(11);
             for round in 0..TIMES / 100 {
-                for _ in 0..90 {
+                for _ in 0..100 {
                     let mut accept = Box::pin(listener.accept());
                     assert!(poll_once(&mut accept).await.is_pending());
                     turns(dice.roll(2) as usize).await;
@@ -174,6 +275,8 @@ on_both_drivers! {
                 sorted.sort();
                 assert_eq!(peers, sorted, "round {round}");
             }
+            drop(listener);
+            nothing_is_left(&runtime).await;
         });
         drop(runtime);
         assert_eq!(descriptors(), before);
@@ -183,7 +286,7 @@ on_both_drivers! {
     fn ten_thousand_tasks_that_are_aborted_leave_nothing_behind(driver) {
         let before = descriptors();
         let runtime = runtime(driver);
-        runtime.block_on(async {
+            runtime.block_on(async {
             let (dropped, mut dice) = (Count::default(), Dice(5));
             for _ in 0..TIMES / 100 {
                 let (stream, _peer) = pair().await;
@@ -208,7 +311,7 @@ on_both_drivers! {
             while dropped.get() < TIMES {
                 turns(1).await;
             }
-            assert!(format!("{runtime:?}").contains("tasks: 0"), "{runtime:?}");
+            nothing_is_left(&runtime).await;
         });
         drop(runtime);
         assert_eq!(descriptors(), before);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::{half, on_both_drivers, pair, runtime, skip, turns};
 use conformance::{panic_text, watch};
-use mini_runtime::io::{AsyncReadOwned, AsyncReadOwnedExt, AsyncWriteOwnedExt};
+use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned};
 use mini_runtime::task::yield_now;
 use mini_runtime::time::sleep;
 use mini_runtime::{Builder, DriverKind, Runtime, spawn};
@@ -97,7 +97,10 @@ fn a_builder_that_says_which_driver_does_not_ask_the_environment() {
     watch(|| {
         let epoll = Builder::new().driver(DriverKind::Epoll).build().expect("descriptors are left");
         assert_eq!(epoll.driver(), DriverKind::Epoll);
-        assert_eq!(format!("{epoll:?}"), "Runtime { driver: Epoll, tasks: 0, .. }");
+        assert_eq!(
+            format!("{epoll:?}"),
+            "Runtime { driver: Epoll, tasks: 0, timers: 0, slots: 0, .. }"
+        );
         if has_ring() {
             let ring = Builder::new().driver(DriverKind::IoUring).build().expect("there is one");
             assert_eq!(ring.driver(), DriverKind::IoUring);

@@ -11,7 +11,8 @@ use std::net;
 use std::pin::pin;
 use std::ptr;
 use std::rc::Rc;
-use std::task::{Context, RawWaker, RawWakerVTable, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -23,8 +24,10 @@ use conformance::Probe;
 use futures::AsyncReadExt as Polled;
 use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned};
 use mini_runtime::net::{TcpListener, TcpStream};
-use mini_runtime::time::{Instant, interval, sleep};
+use mini_runtime::task::JoinSet;
+use mini_runtime::time::{Instant, interval, sleep, timeout};
 use mini_runtime::{DriverKind, Handle, spawn, task};
+use rustix::io::Errno;
 
 const LONG: Duration = Duration::from_secs(1000);
 
@@ -56,6 +59,19 @@ fn meddle() {
     assert!(pin!(stream.read(Vec::with_capacity(1))).poll(&mut cx).is_pending());
     MEDDLED.set(MEDDLED.get() + 1);
     IS_MEDDLING.set(false);
+}
+
+/// A waker whose last drop panics.
+struct PanicsWhenDropped;
+
+impl Wake for PanicsWhenDropped {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("as it should");
+    }
 }
 
 /// A waker that meddles whenever it is cloned, woken or dropped.
@@ -101,8 +117,25 @@ on_both_drivers! {
             poll_meddling(&mut accept);
 
             let ((one, peer), (mut two, other_peer)) = (half().await, half().await);
+            let ((third, third_peer), (fourth, fourth_peer)) = (half().await, half().await);
             let mut read = Box::pin(one.read(Vec::with_capacity(1)));
             poll_meddling(&mut read);
+            assert!(third.try_read(&mut [0]).is_err());
+            let mut readable = Box::pin(third.readable());
+            poll_meddling(&mut readable);
+            let several = vec![Vec::with_capacity(1), Vec::with_capacity(1)];
+            let mut vectored = Box::pin(fourth.read_vectored(several));
+            poll_meddling(&mut vectored);
+            let mut limited = Box::pin(timeout(LONG, std::future::pending::<()>()));
+            poll_meddling(&mut limited);
+            let mut ticks = interval(LONG);
+            ticks.tick().await;
+            let mut tick = Box::pin(ticks.tick());
+            poll_meddling(&mut tick);
+            let mut set = JoinSet::new();
+            set.spawn(sleep(Duration::from_millis(1)));
+            let mut joins = Box::pin(async { set.join_next().await });
+            poll_meddling(&mut joins);
             let mut byte = [0];
             let mut polled = Box::pin(Polled::read(&mut two, &mut byte));
             poll_meddling(&mut polled);
@@ -116,11 +149,16 @@ on_both_drivers! {
             probe.waker().wake();
             (&peer).write_all(b"1").expect("it is connected");
             (&other_peer).write_all(b"2").expect("it is connected");
+            (&third_peer).write_all(b"3").expect("it is connected");
+            (&fourth_peer).write_all(b"4").expect("it is connected");
             let address = listener.local_addr().expect("it is bound");
             let _client = net::TcpStream::connect(address).expect("it listens");
             sleep(Duration::from_millis(2)).await;
             assert_eq!(read.await.0.expect("there is a byte"), 1);
             assert_eq!(polled.await.expect("there is a byte"), 1);
+            readable.await.expect("there is a byte");
+            assert_eq!(vectored.await.0.expect("there is a byte"), 1);
+            joins.await.expect("there is a task").expect("it does not panic");
             accept.await.expect("there is a client");
             nap.await;
             join.await.expect("it does not panic");
@@ -227,6 +265,29 @@ on_both_drivers! {
         });
     }
 
+    /// Giving it up drops the waker of whoever has waited, and that may panic.
+    fn no_buffer_is_freed_before_its_completion_by_a_waker_that_panics(driver) {
+        runtime(driver).block_on(async {
+            let (stream, peer) = half().await;
+            let freed = Count::default();
+            let mut read = Box::pin(async { stream.read(Buffer::new(8, &freed)).await });
+            let bomb = Waker::from(Arc::new(PanicsWhenDropped));
+            assert!(read.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
+            // Now the one that was kept is the last.
+            drop(bomb);
+            let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(read)));
+            let kept = usize::from(driver == DriverKind::IoUring);
+            assert_eq!(dropped.is_err(), kept == 1, "with epoll, the stream keeps the waker");
+            assert_eq!(freed.get(), 1 - kept);
+            (&peer).write_all(b"12345678").expect("it is connected");
+            while freed.get() == 0 {
+                turns(1).await;
+            }
+            let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(stream)));
+            assert_eq!(dropped.is_err(), kept == 0);
+        });
+    }
+
     /// Tasks wait for all kinds of things when the runtime goes. When it has gone, so has all of that.
     fn dropping_the_runtime_cancels_and_waits_until_no_operation_is_in_flight(driver) {
         let before = descriptors();
@@ -287,6 +348,57 @@ on_both_drivers! {
         assert_eq!(descriptors(), before);
     }
 
+    /// They are told, on both drivers, in the same words. Nobody waits for ever.
+    fn who_still_waits_when_the_runtime_goes_is_told(driver) {
+        let runtime = runtime(driver);
+        let (streams, peers): (Vec<_>, Vec<_>) = runtime.block_on(async {
+            vec![half().await, half().await, half().await, half().await]
+        }).into_iter().unzip();
+        let listener =
+            runtime.block_on(async { TcpListener::bind("127.0.0.1:0").expect("a port is free") });
+        let woken = Count::default();
+        let (counts, bytes) = (woken.clone(), vec![7; 1 << 24]);
+        let waker = common::waker(move || counts.add());
+        let mut cx = Context::from_waker(&waker);
+        let streams: Vec<_> = streams.into_iter().map(Rc::new).collect();
+        let [one, two, three, four] = [0, 1, 2, 3].map(|which| streams[which].clone());
+        let mut waits: Vec<std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>>>>> = vec![
+            Box::pin(async move { one.read(Vec::with_capacity(1)).await.0.map(drop) }),
+            Box::pin(async move { two.write_all(bytes).await.0 }),
+            Box::pin(async move { three.readable().await }),
+            Box::pin(async move {
+                let bufs = vec![Vec::with_capacity(1), Vec::with_capacity(1)];
+                four.read_vectored(bufs).await.0.map(drop)
+            }),
+            Box::pin(async move { listener.accept().await.map(drop) }),
+        ];
+        runtime.block_on(async {
+            streams.iter().for_each(|stream| assert!(stream.try_read(&mut [0]).is_err()));
+            for wait in &mut waits {
+                assert!(wait.as_mut().poll(&mut cx).is_pending());
+            }
+            turns(200).await;
+        });
+        let before = woken.get();
+        drop(runtime);
+        assert!(woken.get() > before, "nobody was woken");
+        for wait in &mut waits {
+            let Poll::Ready(Err(error)) = wait.as_mut().poll(&mut cx) else {
+                panic!("it waits for ever");
+            };
+            assert_eq!(Errno::from_io_error(&error), Some(Errno::CANCELED), "{error}");
+        }
+        // And who comes after that.
+        for stream in &streams {
+            let late = stream.read(Vec::with_capacity(1));
+            let Poll::Ready((Err(error), _)) = pin!(late).poll(&mut cx) else {
+                panic!("it waits for ever");
+            };
+            assert_eq!(Errno::from_io_error(&error), Some(Errno::CANCELED), "{error}");
+        }
+        drop(peers);
+    }
+
     /// Connections that came, and that nobody has fetched, are closed.
     fn results_of_cancelled_operations_are_not_lost_silently(driver) {
         let before = descriptors();
@@ -326,6 +438,48 @@ on_both_drivers! {
             let ended = futures::future::join_all(tasks).await;
             assert_eq!(ended.iter().filter(|end| end.is_err()).count(), 10);
             assert_eq!(sum.get(), 20);
+        });
+    }
+
+    /// A panic that is no task's own: that of somebody else's waker. It ends nobody.
+    fn a_panic_in_a_waker_ends_nobody(driver) {
+        runtime(driver).block_on(async {
+            let bomb = common::waker(|| panic!("as it should"));
+            let mut cx = Context::from_waker(&bomb);
+            let ((one, peer), (two, other_peer)) = (half().await, half().await);
+            let mut nap = Box::pin(sleep(Duration::from_millis(1)));
+            let mut join = Box::pin(spawn(turns(3)));
+            let mut remote = Box::pin(Handle::current().spawn(|| async {}));
+            let mut work = Box::pin(task::spawn_blocking(|| ()));
+            let mut read = Box::pin(one.read(Vec::with_capacity(1)));
+            let mut set = JoinSet::new();
+            // Its waker is woken while it panics.
+            set.spawn(async { panic!("as it should") });
+            assert!(nap.as_mut().poll(&mut cx).is_pending());
+            assert!(join.as_mut().poll(&mut cx).is_pending());
+            assert!(remote.as_mut().poll(&mut cx).is_pending());
+            let _ = work.as_mut().poll(&mut cx);
+            assert!(read.as_mut().poll(&mut cx).is_pending());
+            assert!(set.poll_join_next(&mut cx).is_pending());
+            // Somebody waits for the same things, in the same visit to the driver, and should not notice.
+            let healthy = spawn(async move {
+                let nap = sleep(Duration::from_millis(1));
+                let read = two.read(Vec::with_capacity(1));
+                let remote = Handle::current().spawn(|| async {});
+                let ((), read, remote) = futures::join!(nap, read, remote);
+                assert_eq!(read.0.expect("there is a byte"), 1);
+                remote.expect("it does not panic");
+            });
+            turns(1).await;
+            (&peer).write_all(b"1").expect("it is connected");
+            (&other_peer).write_all(b"2").expect("it is connected");
+            healthy.await.expect("it does not panic");
+            nap.await;
+            join.await.expect("it does not panic");
+            remote.await.expect("it does not panic");
+            work.await.expect("it does not panic");
+            assert_eq!(read.await.0.expect("there is a byte"), 1);
+            assert!(set.join_next().await.expect("there is a task").expect_err("it panics").is_panic());
         });
     }
 

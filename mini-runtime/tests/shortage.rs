@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::net;
 
 use common::{on_both_drivers, runtime, turns};
-use mini_runtime::io::AsyncWriteOwnedExt;
+use mini_runtime::io::AsyncWriteOwned;
 use mini_runtime::net::{TcpListener, TcpStream};
 use mini_runtime::time::{Instant, sleep};
 use mini_runtime::{Builder, spawn};

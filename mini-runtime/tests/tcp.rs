@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use common::{descriptors, half, on_both_drivers, pair, poll_once, runtime, turns};
 use futures::{AsyncReadExt as PolledRead, AsyncWriteExt as PolledWrite, StreamExt};
-use mini_runtime::io::{
-    AsyncReadOwned, AsyncReadOwnedExt, AsyncWriteOwned, AsyncWriteOwnedExt, IoBuf,
-};
+use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned, IoBuf};
 use mini_runtime::net::{TcpListener, TcpStream};
 use mini_runtime::spawn;
 use mini_runtime::time::timeout;

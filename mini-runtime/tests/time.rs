@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -190,23 +190,41 @@ on_both_drivers! {
         });
     }
 
-    /// Also when the paused time was later: then it goes back, and the deadlines keep their order.
-    fn after_resume_sleeps_go_by_the_systems_clock_again(driver) {
+    /// Also when it was moved: it goes on from there, as fast as the system's, and never back.
+    fn after_resume_the_clock_goes_on_from_where_it_stood(driver) {
         runtime(driver).block_on(async {
+            let mut latest = Instant::now();
+            let mut never_back = || {
+                let before = std::mem::replace(&mut latest, Instant::now());
+                assert!(latest >= before && latest < before + 3000 * SECOND);
+                latest
+            };
             time::pause();
             drop(spawn(sleep(3600 * SECOND)));
-            time::advance(3600 * SECOND).await;
+            time::advance(1800 * SECOND).await;
+            never_back();
+            time::advance(1800 * SECOND).await;
             turns(200).await;
+            never_back();
             time::resume();
-            let start = std::time::Instant::now();
+            let (real, start) = (std::time::Instant::now(), never_back());
             let long = spawn(sleep(1000 * SECOND));
             let short = spawn(sleep(millis(5)));
             let longer = spawn(sleep(2000 * SECOND));
             // A deadline that is taken back leaves nothing that keeps the thread awake.
             assert!(timeout(500 * SECOND, yield_now()).await.is_ok());
             short.await.expect("it does not panic");
-            assert!(start.elapsed() >= millis(5));
+            assert!(real.elapsed() >= millis(5));
+            assert!(never_back().duration_since(start) >= millis(5));
             assert!(!long.is_finished() && !longer.is_finished());
+            // Once more, from a clock that is not the system's.
+            time::pause();
+            let stands = never_back();
+            long.await.expect("it does not panic");
+            assert!(stands.elapsed() > 900 * SECOND);
+            never_back();
+            time::resume();
+            never_back();
         });
     }
 
@@ -273,6 +291,11 @@ on_both_drivers! {
             assert!(timeout_at(start + 3 * SECOND, sleep(SECOND)).await.is_ok());
             assert!(timeout_at(start, std::future::pending::<()>()).await.is_err());
             assert_eq!(timeout_at(start, async { 7 }).await, Ok(7));
+            // It counts from the call, and not from the first poll.
+            let limited = Box::pin(timeout(SECOND, std::future::pending::<()>()));
+            assert!(format!("{limited:?}").contains("deadline: Some"));
+            sleep(2 * SECOND).await;
+            assert_eq!(poll_once(limited).await, Poll::Ready(Err(error)));
             // Nested, the shorter one counts.
             let nested = timeout(5 * SECOND, timeout(SECOND, std::future::pending::<()>())).await;
             assert!(nested.expect("the outer one is longer").is_err());

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -231,6 +231,38 @@ on_both_drivers! {
             drop(ask);
             other.join().expect("it does not panic");
         });
+    }
+
+    /// A thread that ends drops what is in its thread-locals: so may the runtime's own, which outlives it.
+    fn wakers_work_in_the_last_moments_of_a_thread(driver) {
+        thread_local! {
+            static LAST: RefCell<Option<InTheEnd>> = const { RefCell::new(None) };
+        }
+
+        struct InTheEnd(Vec<Waker>);
+
+        impl Drop for InTheEnd {
+            fn drop(&mut self) {
+                self.0.clone().into_iter().for_each(Waker::wake);
+                self.0.iter().for_each(Waker::wake_by_ref);
+            }
+        }
+
+        let runtime = runtime(driver);
+        let late = runtime.block_on(async {
+            let probe = pending().await;
+            let (polls, wakers) = (probe.polls.get(), vec![probe.waker()]);
+            let other = thread::spawn(move || LAST.set(Some(InTheEnd(wakers))));
+            other.join().expect("it does not panic");
+            while probe.polls.get() == polls {
+                turns(1).await;
+            }
+            probe.waker()
+        });
+        let main = runtime.block_on(poll_fn(|cx| Poll::Ready(cx.waker().clone())));
+        // The next two are used when the runtime is gone, and its thread is going.
+        LAST.set(Some(InTheEnd(vec![late, main])));
+        drop(runtime);
     }
 
     /// Each of the two sleeps until the other one wakes it, ten thousand times.

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use crate::driver::doorbell::Doorbell;
 use crate::slab::{Key, Slab};
+use crate::task::wake;
 
 /// What the bell says instead of a key. No key is all ones.
 const BELL: u64 = u64::MAX;
@@ -27,6 +28,8 @@ pub(crate) struct Epoll {
     doorbell: Doorbell,
     sources: RefCell<Slab<Rc<Readiness>>>,
     reports: RefCell<Vec<epoll::Event>>,
+    /// Set when the runtime is gone: nobody asks the kernel any more.
+    is_closed: Cell<bool>,
 }
 
 // ANCHOR: readiness
@@ -35,6 +38,8 @@ pub(crate) struct Epoll {
 pub(crate) struct Readiness {
     read: Side,
     write: Side,
+    /// No report will ever come again.
+    is_closed: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -49,9 +54,7 @@ struct Side {
 impl Side {
     fn wake(&self) {
         self.is_ready.set(true);
-        if let Some(waiting) = self.waiting.take() {
-            waiting.wake();
-        }
+        wake(self.waiting.take());
     }
 }
 
@@ -72,6 +75,7 @@ impl Epoll {
             doorbell,
             sources: RefCell::default(),
             reports: RefCell::new(Vec::with_capacity(REPORTS)),
+            is_closed: Cell::new(false),
         })
     }
 
@@ -79,11 +83,18 @@ impl Epoll {
         &self.doorbell
     }
 
+    pub(crate) fn slots(&self) -> usize {
+        self.sources.borrow().len()
+    }
+
     /// Registers a descriptor, which has to be non-blocking. It has to be removed before it is closed.
     ///
     /// # Errors
-    /// If epoll does not take this kind, or has it already.
+    /// If epoll does not take this kind, or has it already, or if the runtime is gone.
     pub(crate) fn add(&self, fd: BorrowedFd<'_>) -> io::Result<(Key, Rc<Readiness>)> {
+        if self.is_closed.get() {
+            return Err(Errno::CANCELED.into());
+        }
         let readiness = Rc::new(Readiness::default());
         // Worth a first try, in both directions.
         readiness.read.is_ready.set(true);
@@ -108,6 +119,19 @@ impl Epoll {
         debug_assert!(removed.is_ok(), "{removed:?}");
         let source = self.sources.borrow_mut().remove(key);
         drop(source);
+    }
+
+    /// The runtime goes. Who waits for a report is told that none will come, and so is who asks later.
+    pub(crate) fn close(&self) {
+        self.is_closed.set(true);
+        let sources: Vec<_> =
+            self.sources.borrow().iter().map(|(_, source)| source.clone()).collect();
+        for source in sources {
+            source.is_closed.set(true);
+            for side in [&source.read, &source.write] {
+                wake(side.waiting.take());
+            }
+        }
     }
 
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -161,10 +185,20 @@ impl Readiness {
     }
 
     /// Ready when a call in this direction is worth a try.
-    pub(crate) fn poll_ready(&self, direction: Direction, cx: &mut Context<'_>) -> Poll<()> {
+    ///
+    /// # Errors
+    /// If nobody would ever tell, because the runtime is gone.
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         let side = self.side(direction);
         if side.is_ready.get() {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
+        }
+        if self.is_closed.get() {
+            return Poll::Ready(Err(Errno::CANCELED.into()));
         }
         let before = side.waiting.take();
         if before.as_ref().is_some_and(|before| before.will_wake(cx.waker())) {
@@ -196,7 +230,7 @@ impl Readiness {
         mut call: impl FnMut() -> Result<T, Errno>,
     ) -> Poll<io::Result<T>> {
         loop {
-            ready!(self.poll_ready(direction, cx));
+            ready!(self.poll_ready(direction, cx))?;
             match call() {
                 Err(Errno::AGAIN) => self.clear(direction),
                 Err(Errno::INTR) => {}

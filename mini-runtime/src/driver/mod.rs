@@ -3,11 +3,14 @@
 //! | module | what is in it | its small twin |
 //! | --- | --- | --- |
 //! | `epoll` | readiness, edge-triggered and remembered | chapter 6, by the `polling` crate |
+//! | `op`, `ops` | what the kernel is asked to do, in either way | chapter 13 |
 //! | `uring` | completion: the ring, the operations that fly | chapters 13 and 14 |
 //! | `doorbell` | how another thread ends the sleep | chapter 14 |
 
 pub(crate) mod doorbell;
 pub(crate) mod epoll;
+pub(crate) mod op;
+pub(crate) mod ops;
 pub(crate) mod uring;
 
 use std::env;
@@ -74,6 +77,14 @@ impl Driver {
         }
     }
 
+    /// How many sockets epoll knows of, or how many operations of a ring have not come to their end.
+    pub(crate) fn slots(&self) -> usize {
+        match self {
+            Driver::Epoll(epoll) => epoll.slots(),
+            Driver::Uring(uring) => uring.slots(),
+        }
+    }
+
     /// Sleeps until something is ready, completed, or the bell rings, and wakes who waits for that.
     /// Sleeps no longer than `timeout`; zero does not sleep at all.
     ///
@@ -90,7 +101,7 @@ impl Driver {
     pub(crate) fn close(&self) {
         match self {
             // Nothing is ever lent to it.
-            Driver::Epoll(_) => {}
+            Driver::Epoll(epoll) => epoll.close(),
             Driver::Uring(uring) => uring.close(),
         }
     }

@@ -1,67 +1,137 @@
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use io_uring::squeue;
+use rustix::io::Errno;
 
-use super::Uring;
 use crate::driver::Driver;
-use crate::runtime::Core;
+use crate::driver::epoll::Direction;
+use crate::driver::uring::Uring;
+use crate::net::socket::Socket;
 use crate::slab::Key;
+use crate::unwind::contain;
 
-/// Something that the kernel is asked to do, with all that it needs for that.
+// ANCHOR: operation
+/// Something that the kernel is asked to do with a socket, and all that is needed for that.
 ///
-/// Built in chapter 13, section "What an operation owns".
+/// A ring is given an entry, and completes it. With epoll, it is attempted whenever the socket is ready.
+///
+/// Built in chapter 13, section "What an operation owns". What changed: it knows both ways.
 ///
 /// # Safety
 /// Whatever the entry points to is valid until the operation is dropped, also when the operation is moved,
-/// and nobody else writes to it, or reads what the kernel writes. A descriptor in the entry stays open
-/// until then.
+/// and nobody else writes to it, or reads what the kernel writes. The descriptor in the entry is that of
+/// `socket`, in which the operation shares, so it stays open until then.
 pub(crate) unsafe trait Operation: 'static {
     /// What comes of it.
     type Output;
 
-    /// The entry for the submission queue. Called once.
+    fn socket(&self) -> &Rc<Socket>;
+
+    /// The readiness to wait for.
+    fn direction(&self) -> Direction;
+
+    /// The entry for the submission queue, once for each round.
     fn entry(&mut self) -> squeue::Entry;
 
-    /// Makes the output of the kernel's result. Called once, when the kernel has let go of everything, also
-    /// if the future was dropped before: so an output has to clean up after itself.
+    /// Does it here and now. The result is what the kernel would put into a completion.
+    ///
+    /// # Errors
+    /// `AGAIN` if it would block.
+    fn attempt(&mut self) -> Result<u32, Errno>;
+
+    /// Whether there is nothing to be done at all.
+    fn is_needless(&self) -> bool {
+        false
+    }
+
+    /// Whether there is another round after this result.
+    fn goes_on(&mut self, _result: &io::Result<u32>) -> bool {
+        false
+    }
+
+    /// Makes the output of the last result. Called once, when the kernel has let go of everything, also if
+    /// the future was dropped before: so an output has to clean up after itself.
     fn complete(self, result: io::Result<u32>) -> Self::Output;
 }
+// ANCHOR_END: operation
 
-/// The future of an operation that the kernel has, or is about to get.
+// ANCHOR: op
+/// The future of an operation. Its first poll begins it.
 ///
 /// # Cancel safety
 /// Dropping it asks the kernel to give the operation up. It may be too late for that. Whatever the operation
 /// owns stays with the driver until the kernel has let go of it.
+#[must_use = "futures do nothing unless they are awaited"]
 pub(crate) struct Op<O: Operation> {
-    core: Rc<Core>,
-    key: Key,
     /// `None` when it is over. It may move while the kernel works on it; what it owns does not.
     operation: Option<O>,
+    /// While a ring has it.
+    key: Option<Key>,
 }
+// ANCHOR_END: op
 
 /// Nothing that the kernel knows of is inside: it moves like any other value.
 impl<O: Operation> Unpin for Op<O> {}
 
-fn uring(core: &Core) -> &Uring {
-    match &core.driver {
+/// The ring that a socket is for.
+pub(super) fn uring(socket: &Socket) -> &Uring {
+    match &socket.core.driver {
         Driver::Uring(uring) => uring,
-        Driver::Epoll(_) => unreachable!("operations are for rings"),
+        Driver::Epoll(_) => unreachable!("only a ring has operations in flight"),
     }
 }
 
 impl<O: Operation> Op<O> {
-    /// # Panics
-    /// If the runtime does not sleep on a ring.
-    pub(crate) fn submit(core: &Rc<Core>, mut operation: O) -> Op<O> {
+    pub(crate) fn new(operation: O) -> Op<O> {
+        Op { operation: Some(operation), key: None }
+    }
+
+    // ANCHOR: poll_round
+    fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u32>> {
+        let operation = self.operation.as_mut();
+        let operation = operation.expect("an operation was polled after it was ready");
+        if let Some(key) = self.key {
+            let taken = uring(operation.socket()).take(key, cx.waker());
+            let Some(completion) = taken else { return Poll::Pending };
+            self.key = None;
+            return Poll::Ready(completion.result());
+        }
+        if operation.is_needless() {
+            return Poll::Ready(Ok(0));
+        }
+        if operation.socket().readiness().is_some() {
+            return poll_attempt(operation, cx);
+        }
         let entry = operation.entry();
         // SAFETY: what the entry points to is valid until the operation is dropped, as its type promises.
         // It is dropped when it has landed, and otherwise `abandon` keeps it until then.
-        let key = unsafe { uring(core).submit(entry, false) };
-        Op { core: core.clone(), key, operation: Some(operation) }
+        match unsafe { uring(operation.socket()).submit(entry, cx.waker().clone(), false) } {
+            Ok(key) => {
+                self.key = Some(key);
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+    // ANCHOR_END: poll_round
+}
+
+/// Attempts an operation as soon as its socket is ready, until it does not block.
+fn poll_attempt<O: Operation>(operation: &mut O, cx: &mut Context<'_>) -> Poll<io::Result<u32>> {
+    let direction = operation.direction();
+    loop {
+        let readiness = operation.socket().readiness().expect("the caller has looked");
+        ready!(readiness.poll_ready(direction, cx))?;
+        match operation.attempt() {
+            Err(Errno::AGAIN) => {
+                operation.socket().readiness().expect("it stays").clear(direction);
+            }
+            Err(Errno::INTR) => {}
+            result => return Poll::Ready(result.map_err(io::Error::from)),
+        }
     }
 }
 
@@ -71,27 +141,36 @@ impl<O: Operation> Future for Op<O> {
     /// # Panics
     /// If it is polled after it was ready.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
-        assert!(self.operation.is_some(), "an operation was polled after it was ready");
-        let Some(completion) = uring(&self.core).take(self.key, cx.waker()) else {
-            return Poll::Pending;
-        };
-        let operation = self.operation.take().expect("it was there a moment ago");
-        Poll::Ready(operation.complete(completion.result()))
+        loop {
+            let result = ready!(self.poll_round(cx));
+            let operation = self.operation.as_mut().expect("it has just had a round");
+            if !operation.goes_on(&result) {
+                let operation = self.operation.take().expect("it was there a moment ago");
+                return Poll::Ready(operation.complete(result));
+            }
+        }
     }
 }
 
 impl<O: Operation> Drop for Op<O> {
     fn drop(&mut self) {
+        let Some(key) = self.key else { return };
         if let Some(operation) = self.operation.take() {
-            let mut operation = Some(operation);
-            // The operation goes where it stays alive until its completion.
-            uring(&self.core).abandon(self.key, move |completion| {
-                let operation = operation.take();
-                let finish = move || drop(operation.map(|it| it.complete(completion.result())));
-                // Nobody wants the output. If it panics while it is dropped, nobody wants to know that
-                // either: the other operations have to be seen to.
-                drop(catch_unwind(AssertUnwindSafe(finish)));
-            });
+            abandon(key, operation);
         }
     }
+}
+
+/// The operation goes where it stays alive until its completion.
+#[cold]
+fn abandon<O: Operation>(key: Key, operation: O) {
+    let socket = operation.socket().clone();
+    let mut operation = Some(operation);
+    uring(&socket).abandon(key, move |completion| {
+        let operation = operation.take();
+        let finish = move || drop(operation.map(|it| it.complete(completion.result())));
+        // Nobody wants the output. If it panics while it is dropped, nobody wants to know that either: the
+        // other operations have to be seen to.
+        contain(finish);
+    });
 }

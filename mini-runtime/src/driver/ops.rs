@@ -1,17 +1,23 @@
 //! The operations.
 
 use std::io;
+use std::mem::{self, MaybeUninit};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::rc::Rc;
+use std::slice;
 
 use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
+use rustix::event::PollFlags;
+use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg;
-use rustix::net::{SendFlags, SocketAddrAny, SocketFlags};
+use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketFlags, sockopt};
 
-use super::{Completion, Operation, Streaming};
+use super::epoll::Direction;
+use super::op::Operation;
+use super::uring::{Completion, Streaming};
 use crate::io::{BufResult, IoBuf, IoBufMut, Vectored};
 use crate::net::socket::Socket;
 
@@ -28,6 +34,41 @@ fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
+/// Receives into a part of a buffer, without waiting.
+fn recv_now(socket: &Socket, room: *mut u8, bytes: usize) -> Result<u32, Errno> {
+    let bytes = length(bytes) as usize;
+    // SAFETY: the caller's buffer has this room, and nobody else uses it meanwhile.
+    let room: &mut [MaybeUninit<u8>] = unsafe { slice::from_raw_parts_mut(room.cast(), bytes) };
+    let (_, received) = rustix::net::recv(socket, room, RecvFlags::DONTWAIT)?;
+    if received < bytes {
+        socket.drained(Direction::Read);
+    }
+    Ok(received as u32)
+}
+
+/// Sends a part of a buffer, without waiting.
+fn send_now(socket: &Socket, bytes: *const u8, length_of: usize) -> Result<u32, Errno> {
+    let wanted = length(length_of) as usize;
+    // SAFETY: the caller's buffer has these bytes, and nobody writes to them meanwhile.
+    let bytes = unsafe { slice::from_raw_parts(bytes, wanted) };
+    // A peer that has gone is an error, and no signal.
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let sent = rustix::net::send(socket, bytes, flags)?;
+    if sent < wanted {
+        socket.drained(Direction::Write);
+    }
+    Ok(sent as u32)
+}
+
+fn recv_entry(socket: &Shared, room: *mut u8, bytes: usize) -> squeue::Entry {
+    opcode::Recv::new(raw(socket), room, length(bytes)).build()
+}
+
+fn send_entry(socket: &Shared, bytes: *const u8, length_of: usize) -> squeue::Entry {
+    let flags = SendFlags::NOSIGNAL.bits() as i32;
+    opcode::Send::new(raw(socket), bytes, length(length_of)).flags(flags).build()
+}
+
 /// Receives what a socket has, once it has something.
 pub(crate) struct Recv<B> {
     pub(crate) socket: Shared,
@@ -35,13 +76,24 @@ pub(crate) struct Recv<B> {
 }
 
 // SAFETY: the room is the buffer's, which belongs to the operation and keeps it in its place. The
-// operation shares in the descriptor.
+// operation shares in the socket.
 unsafe impl<B: IoBufMut> Operation for Recv<B> {
     type Output = BufResult<usize, B>;
 
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Read
+    }
+
     fn entry(&mut self) -> squeue::Entry {
-        let room = length(self.buf.bytes_total());
-        opcode::Recv::new(raw(&self.socket), self.buf.as_mut_ptr(), room).build()
+        recv_entry(&self.socket, self.buf.as_mut_ptr(), self.buf.bytes_total())
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        recv_now(&self.socket, self.buf.as_mut_ptr(), self.buf.bytes_total())
     }
 
     fn complete(mut self, result: io::Result<u32>) -> BufResult<usize, B> {
@@ -54,6 +106,68 @@ unsafe impl<B: IoBufMut> Operation for Recv<B> {
     }
 }
 
+/// Receives until the room of a buffer is full.
+pub(crate) struct RecvExact<B> {
+    pub(crate) socket: Shared,
+    pub(crate) buf: B,
+    pub(crate) filled: usize,
+}
+
+impl<B: IoBufMut> RecvExact<B> {
+    fn rest(&mut self) -> (*mut u8, usize) {
+        // SAFETY: so many bytes of the room are filled.
+        let room = unsafe { self.buf.as_mut_ptr().add(self.filled) };
+        (room, self.buf.bytes_total() - self.filled)
+    }
+}
+
+// SAFETY: as for `Recv`.
+unsafe impl<B: IoBufMut> Operation for RecvExact<B> {
+    type Output = BufResult<(), B>;
+
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Read
+    }
+
+    fn entry(&mut self) -> squeue::Entry {
+        let (room, bytes) = self.rest();
+        recv_entry(&self.socket, room, bytes)
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        let (room, bytes) = self.rest();
+        recv_now(&self.socket, room, bytes)
+    }
+
+    fn is_needless(&self) -> bool {
+        self.filled == self.buf.bytes_total()
+    }
+
+    fn goes_on(&mut self, result: &io::Result<u32>) -> bool {
+        let length = *result.as_ref().unwrap_or(&0);
+        self.filled += length as usize;
+        length > 0 && !self.is_needless()
+    }
+
+    fn complete(mut self, result: io::Result<u32>) -> BufResult<(), B> {
+        // An error that came at once leaves the buffer as it was.
+        if result.is_ok() || self.filled > 0 {
+            // SAFETY: the kernel has filled that much of the room.
+            unsafe { self.buf.set_init(self.filled) };
+        }
+        let is_full = self.is_needless();
+        let result = match result {
+            Ok(_) if !is_full => Err(io::ErrorKind::UnexpectedEof.into()),
+            result => result.map(drop),
+        };
+        (result, self.buf)
+    }
+}
+
 /// Sends what there is room for in the socket, once there is some.
 pub(crate) struct Send<B> {
     pub(crate) socket: Shared,
@@ -61,19 +175,84 @@ pub(crate) struct Send<B> {
 }
 
 // SAFETY: the bytes are the buffer's, which belongs to the operation and keeps them in their place. The
-// operation shares in the descriptor.
+// operation shares in the socket.
 unsafe impl<B: IoBuf> Operation for Send<B> {
     type Output = BufResult<usize, B>;
 
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Write
+    }
+
     fn entry(&mut self) -> squeue::Entry {
-        let bytes = length(self.buf.bytes_init());
-        // A peer that has gone is an error, and no signal.
-        let flags = SendFlags::NOSIGNAL.bits() as i32;
-        opcode::Send::new(raw(&self.socket), self.buf.as_ptr(), bytes).flags(flags).build()
+        send_entry(&self.socket, self.buf.as_ptr(), self.buf.bytes_init())
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        send_now(&self.socket, self.buf.as_ptr(), self.buf.bytes_init())
     }
 
     fn complete(self, result: io::Result<u32>) -> BufResult<usize, B> {
         (result.map(|length| length as usize), self.buf)
+    }
+}
+
+/// Sends until all of a buffer is in the socket.
+pub(crate) struct SendAll<B> {
+    pub(crate) socket: Shared,
+    pub(crate) buf: B,
+    pub(crate) sent: usize,
+}
+
+impl<B: IoBuf> SendAll<B> {
+    fn rest(&self) -> (*const u8, usize) {
+        // SAFETY: so many of the bytes are sent.
+        let bytes = unsafe { self.buf.as_ptr().add(self.sent) };
+        (bytes, self.buf.bytes_init() - self.sent)
+    }
+}
+
+// SAFETY: as for `Send`.
+unsafe impl<B: IoBuf> Operation for SendAll<B> {
+    type Output = BufResult<(), B>;
+
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Write
+    }
+
+    fn entry(&mut self) -> squeue::Entry {
+        let (bytes, length) = self.rest();
+        send_entry(&self.socket, bytes, length)
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        let (bytes, length) = self.rest();
+        send_now(&self.socket, bytes, length)
+    }
+
+    fn is_needless(&self) -> bool {
+        self.sent == self.buf.bytes_init()
+    }
+
+    fn goes_on(&mut self, result: &io::Result<u32>) -> bool {
+        let length = *result.as_ref().unwrap_or(&0);
+        self.sent += length as usize;
+        length > 0 && !self.is_needless()
+    }
+
+    fn complete(self, result: io::Result<u32>) -> BufResult<(), B> {
+        let result = match result {
+            Ok(_) if !self.is_needless() => Err(io::ErrorKind::WriteZero.into()),
+            result => result.map(drop),
+        };
+        (result, self.buf)
     }
 }
 
@@ -84,13 +263,25 @@ pub(crate) struct RecvVectored<B: 'static> {
 }
 
 // SAFETY: the slices are on the heap. They point to the room of the buffers, which stays in its place. All
-// belongs to the operation, which shares in the descriptor.
+// belongs to the operation, which shares in the socket.
 unsafe impl<B: IoBufMut> Operation for RecvVectored<B> {
     type Output = BufResult<usize, Vec<B>>;
+
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Read
+    }
 
     fn entry(&mut self) -> squeue::Entry {
         let slices = self.bufs.rooms();
         opcode::Readv::new(raw(&self.socket), slices.as_ptr().cast(), length(slices.len())).build()
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        rustix::io::readv(&*self.socket, self.bufs.rooms()).map(|received| received as u32)
     }
 
     fn complete(self, result: io::Result<u32>) -> Self::Output {
@@ -111,9 +302,21 @@ pub(crate) struct SendVectored<B: 'static> {
 unsafe impl<B: IoBuf> Operation for SendVectored<B> {
     type Output = BufResult<usize, Vec<B>>;
 
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Write
+    }
+
     fn entry(&mut self) -> squeue::Entry {
         let slices = self.bufs.slices();
         opcode::Writev::new(raw(&self.socket), slices.as_ptr().cast(), length(slices.len())).build()
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        rustix::io::writev(&*self.socket, self.bufs.slices()).map(|sent| sent as u32)
     }
 
     fn complete(self, result: io::Result<u32>) -> Self::Output {
@@ -127,11 +330,12 @@ pub(crate) struct Connect {
     /// On the heap, because the kernel reads it when it gets to it, and until then this may move. Not in
     /// a box: a pointer into a box is void as soon as the box is moved.
     address: Rc<SocketAddrAny>,
+    is_begun: bool,
 }
 
 impl Connect {
     pub(crate) fn new(socket: Shared, address: SocketAddr) -> Connect {
-        Connect { socket, address: Rc::new(address.as_any()) }
+        Connect { socket, address: Rc::new(address.as_any()), is_begun: false }
     }
 }
 
@@ -139,9 +343,34 @@ impl Connect {
 unsafe impl Operation for Connect {
     type Output = io::Result<()>;
 
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Write
+    }
+
     fn entry(&mut self) -> squeue::Entry {
         let length = self.address.addr_len();
         opcode::Connect::new(raw(&self.socket), self.address.as_ptr().cast(), length).build()
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        if !mem::replace(&mut self.is_begun, true) {
+            return match rustix::net::connect(&*self.socket, &*self.address) {
+                Ok(()) => Ok(0),
+                // Interrupted by a signal, the kernel goes on connecting all the same.
+                Err(Errno::INPROGRESS | Errno::INTR) => Err(Errno::AGAIN),
+                Err(error) => Err(error),
+            };
+        }
+        // A socket that is done connecting becomes writable, whether it succeeded or not.
+        sockopt::socket_error(&*self.socket)??;
+        match rustix::net::getpeername(&*self.socket) {
+            Err(Errno::NOTCONN) => Err(Errno::AGAIN),
+            connected => connected.map(|_| 0),
+        }
     }
 
     fn complete(self, result: io::Result<u32>) -> io::Result<()> {
@@ -152,15 +381,31 @@ unsafe impl Operation for Connect {
 /// Waits until a socket is ready: epoll's question, asked of a ring.
 pub(crate) struct Poll {
     pub(crate) socket: Shared,
-    pub(crate) events: u32,
+    pub(crate) direction: Direction,
 }
 
-// SAFETY: the entry points to no memory, and the operation shares in the descriptor.
+// SAFETY: the entry points to no memory, and the operation shares in the socket.
 unsafe impl Operation for Poll {
     type Output = io::Result<()>;
 
+    fn socket(&self) -> &Shared {
+        &self.socket
+    }
+
+    fn direction(&self) -> Direction {
+        self.direction
+    }
+
     fn entry(&mut self) -> squeue::Entry {
-        opcode::PollAdd::new(raw(&self.socket), self.events).build()
+        let events = match self.direction {
+            Direction::Read => PollFlags::IN | PollFlags::RDHUP,
+            Direction::Write => PollFlags::OUT,
+        };
+        opcode::PollAdd::new(raw(&self.socket), events.bits().into()).build()
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        Ok(0)
     }
 
     fn complete(self, result: io::Result<u32>) -> io::Result<()> {
@@ -173,9 +418,22 @@ pub(crate) struct Accept {
     pub(crate) listener: Shared,
 }
 
-// SAFETY: the entry points to no memory, and the operation shares in the descriptor.
+// SAFETY: the entry points to no memory, and the operation shares in the socket.
 unsafe impl Operation for Accept {
     type Output = io::Result<OwnedFd>;
+
+    fn socket(&self) -> &Shared {
+        &self.listener
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::Read
+    }
+
+    fn attempt(&mut self) -> Result<u32, Errno> {
+        let fd = rustix::net::accept_with(&*self.listener, SocketFlags::CLOEXEC)?;
+        Ok(fd.into_raw_fd() as u32)
+    }
 
     fn entry(&mut self) -> squeue::Entry {
         opcode::Accept::new(raw(&self.listener), ptr::null_mut(), ptr::null_mut())
@@ -200,9 +458,13 @@ pub(crate) struct AcceptMany {
     pub(crate) listener: Shared,
 }
 
-// SAFETY: the entry points to no memory, and the operation shares in the descriptor.
+// SAFETY: the entry points to no memory, and the operation shares in the socket.
 unsafe impl Streaming for AcceptMany {
     type Item = io::Result<OwnedFd>;
+
+    fn socket(&self) -> &Shared {
+        &self.listener
+    }
 
     fn entry(&mut self) -> squeue::Entry {
         opcode::AcceptMulti::new(raw(&self.listener))

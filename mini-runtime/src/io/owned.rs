@@ -26,6 +26,17 @@ pub trait AsyncReadOwned {
         &self,
         bufs: Vec<B>,
     ) -> impl Future<Output = BufResult<usize, Vec<B>>>;
+
+    /// Fills all the room of the buffer.
+    ///
+    /// # Errors
+    /// As `read`, and `UnexpectedEof` if the end comes before. The buffer has what was read until then.
+    ///
+    /// # Cancel safety
+    /// As `read`.
+    fn read_exact<B: IoBufMut>(&self, buf: B) -> impl Future<Output = BufResult<(), B>> {
+        fill_by_reads(self, buf)
+    }
 }
 
 /// Writes bytes from a buffer that is given away for that, and comes back with the result.
@@ -52,46 +63,14 @@ pub trait AsyncWriteOwned {
         &self,
         bufs: Vec<B>,
     ) -> impl Future<Output = BufResult<usize, Vec<B>>>;
-}
 
-/// What can be built on [`AsyncReadOwned`].
-pub trait AsyncReadOwnedExt: AsyncReadOwned {
-    /// Fills all the room of the buffer.
-    ///
-    /// # Errors
-    /// As `read`, and `UnexpectedEof` if the end comes before. The buffer has what was read until then.
-    ///
-    /// # Cancel safety
-    /// None.
-    fn read_exact<B: IoBufMut>(&self, mut buf: B) -> impl Future<Output = BufResult<(), B>> {
-        async move {
-            let room = buf.bytes_total();
-            let mut filled = 0;
-            while filled < room {
-                let (result, slice) = self.read(buf.slice(filled..room)).await;
-                buf = slice.into_inner();
-                match result {
-                    Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buf),
-                    Ok(length) => filled += length,
-                    Err(error) => return (Err(error), buf),
-                }
-            }
-            (Ok(()), buf)
-        }
-    }
-}
-
-impl<T: AsyncReadOwned + ?Sized> AsyncReadOwnedExt for T {}
-
-/// What can be built on [`AsyncWriteOwned`].
-pub trait AsyncWriteOwnedExt: AsyncWriteOwned {
     /// Writes the whole buffer.
     ///
     /// # Errors
     /// As `write`, and `WriteZero` if nothing more can be written.
     ///
     /// # Cancel safety
-    /// None.
+    /// As `write`.
     fn write_all<B: IoBuf>(&self, mut buf: B) -> impl Future<Output = BufResult<(), B>> {
         async move {
             let length = buf.bytes_init();
@@ -110,4 +89,22 @@ pub trait AsyncWriteOwnedExt: AsyncWriteOwned {
     }
 }
 
-impl<T: AsyncWriteOwned + ?Sized> AsyncWriteOwnedExt for T {}
+/// Reads until the room of the buffer is full.
+pub(crate) async fn fill_by_reads<S, B>(stream: &S, mut buf: B) -> BufResult<(), B>
+where
+    S: AsyncReadOwned + ?Sized,
+    B: IoBufMut,
+{
+    let room = buf.bytes_total();
+    let mut filled = 0;
+    while filled < room {
+        let (result, slice) = stream.read(buf.slice(filled..room)).await;
+        buf = slice.into_inner();
+        match result {
+            Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buf),
+            Ok(length) => filled += length,
+            Err(error) => return (Err(error), buf),
+        }
+    }
+    (Ok(()), buf)
+}

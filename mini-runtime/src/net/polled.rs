@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::socket::Socket;
-use crate::driver::uring::{Op, ops};
+use crate::driver::op::Op;
+use crate::driver::ops;
 
 /// How many bytes one operation carries at most.
 const BUFFER: usize = 16 * 1024;
@@ -43,7 +44,7 @@ impl Polled {
                 self.next = 0;
                 buf.clear();
                 buf.reserve_exact(BUFFER);
-                Op::submit(&socket.core, ops::Recv { socket: socket.clone(), buf })
+                Op::new(ops::Recv { socket: socket.clone(), buf })
             });
             ready!(self.poll_received(cx))?;
         }
@@ -86,7 +87,7 @@ impl Polled {
                 return Poll::Ready(Ok(0));
             }
             let send = ops::Send { socket: socket.clone(), buf };
-            self.send = Some(Op::submit(&socket.core, send));
+            self.send = Some(Op::new(send));
         }
     }
 

@@ -19,8 +19,10 @@ use super::polled::Polled;
 use super::socket::Socket;
 use crate::context;
 use crate::driver::epoll::Direction;
-use crate::driver::uring::{Op, StreamingOp, ops};
-use crate::io::{AsyncReadOwned, AsyncWriteOwned, BufResult, IoBuf, IoBufMut};
+use crate::driver::op::{Op, Operation};
+use crate::driver::ops;
+use crate::driver::uring::StreamingOp;
+use crate::io::{AsyncReadOwned, AsyncWriteOwned, BufResult, IoBuf, IoBufMut, fill_by_reads};
 use crate::time::{Sleep, sleep};
 
 /// How long to wait for a descriptor, when the process has none left.
@@ -59,6 +61,7 @@ impl TcpListener {
     ///
     /// # Panics
     /// If no runtime runs on this thread.
+    #[track_caller]
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
         TcpListener::from_std(net::TcpListener::bind(address)?)
     }
@@ -70,6 +73,7 @@ impl TcpListener {
     ///
     /// # Panics
     /// If no runtime runs on this thread.
+    #[track_caller]
     pub fn from_std(listener: net::TcpListener) -> io::Result<TcpListener> {
         let socket = Socket::new(context::current(), listener.into())?;
         let state = RefCell::new(Accepting::Nothing);
@@ -149,7 +153,7 @@ impl TcpListener {
             match &mut *state {
                 Accepting::Nothing | Accepting::Pause(_) => {
                     let listener = self.socket.clone();
-                    let many = StreamingOp::submit(&self.socket.core, ops::AcceptMany { listener });
+                    let many = StreamingOp::new(ops::AcceptMany { listener });
                     *state = Accepting::Many(many);
                 }
                 Accepting::One(accept) => {
@@ -172,7 +176,7 @@ impl TcpListener {
 
     fn one(&self) -> Accepting {
         let accept = ops::Accept { listener: self.socket.clone() };
-        Accepting::One(Op::submit(&self.socket.core, accept))
+        Accepting::One(Op::new(accept))
     }
 }
 
@@ -244,6 +248,7 @@ impl TcpStream {
     ///
     /// # Panics
     /// If no runtime runs on this thread.
+    #[track_caller]
     pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
         let socket = Socket::new(context::current(), stream.into())?;
         Ok(TcpStream { socket, polled: RefCell::new(None) })
@@ -379,11 +384,18 @@ impl TcpStream {
 }
 
 impl AsyncReadOwned for TcpStream {
-    async fn read<B: IoBufMut>(&self, buf: B) -> BufResult<usize, B> {
+    fn read<B: IoBufMut>(&self, buf: B) -> impl Future<Output = BufResult<usize, B>> {
         if self.has_more() {
-            return self.read_polled(buf).await;
+            return Reading::Mixed(Box::pin(self.read_polled(buf)));
         }
-        self.socket.recv(buf).await
+        Reading::Direct(self.socket.recv(buf))
+    }
+
+    fn read_exact<B: IoBufMut>(&self, buf: B) -> impl Future<Output = BufResult<(), B>> {
+        if self.has_more() {
+            return Reading::Mixed(Box::pin(fill_by_reads(self, buf)));
+        }
+        Reading::Direct(self.socket.recv_exact(buf))
     }
 
     async fn read_vectored<B: IoBufMut>(&self, mut bufs: Vec<B>) -> BufResult<usize, Vec<B>> {
@@ -401,12 +413,37 @@ impl AsyncReadOwned for TcpStream {
 }
 
 impl AsyncWriteOwned for TcpStream {
-    async fn write<B: IoBuf>(&self, buf: B) -> BufResult<usize, B> {
-        self.socket.send(buf).await
+    fn write<B: IoBuf>(&self, buf: B) -> impl Future<Output = BufResult<usize, B>> {
+        self.socket.send(buf)
     }
 
-    async fn write_vectored<B: IoBuf>(&self, bufs: Vec<B>) -> BufResult<usize, Vec<B>> {
-        self.socket.send_vectored(bufs).await
+    fn write_vectored<B: IoBuf>(
+        &self,
+        bufs: Vec<B>,
+    ) -> impl Future<Output = BufResult<usize, Vec<B>>> {
+        self.socket.send_vectored(bufs)
+    }
+
+    fn write_all<B: IoBuf>(&self, buf: B) -> impl Future<Output = BufResult<(), B>> {
+        self.socket.send_all(buf)
+    }
+}
+
+/// The future of a read. It can be moved: nothing in it is pinned in place.
+enum Reading<'a, O: Operation> {
+    /// After `poll_read` has asked for more than was fetched. Rare, so a box does not matter.
+    Mixed(Pin<Box<dyn Future<Output = O::Output> + 'a>>),
+    Direct(Op<O>),
+}
+
+impl<O: Operation> Future for Reading<'_, O> {
+    type Output = O::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        match self.get_mut() {
+            Reading::Mixed(mixed) => mixed.as_mut().poll(cx),
+            Reading::Direct(op) => Pin::new(op).poll(cx),
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use super::raw::{State, TaskRef};
 /// A handle that is awaited by reference loses nothing: the output stays until it is taken.
 #[must_use = "a handle that is dropped detaches its task: say so with `drop`"]
 pub struct JoinHandle<T> {
-    task: TaskRef,
+    /// `None` when the output was taken.
+    task: Option<TaskRef>,
     _output: PhantomData<T>,
 }
 
@@ -26,21 +27,23 @@ impl<T> JoinHandle<T> {
     /// # Safety
     /// `T` is the output of the task's future, and no other handle of the task exists.
     pub(crate) unsafe fn new(task: TaskRef) -> JoinHandle<T> {
-        JoinHandle { task, _output: PhantomData }
+        JoinHandle { task: Some(task), _output: PhantomData }
     }
 
     /// Asks the task to end. Its future is dropped when the executor comes to it. Does nothing if the task
     /// has ended.
     pub fn abort(&self) {
-        if !self.is_finished() {
-            self.task.is_aborted.set(true);
-            self.task.name.get().waker().wake_by_ref();
+        if let Some(task) = &self.task
+            && !self.is_finished()
+        {
+            task.is_aborted.set(true);
+            task.name.get().waker().wake_by_ref();
         }
     }
 
     /// Whether the task has ended: awaiting this handle does not wait.
     pub fn is_finished(&self) -> bool {
-        self.task.state.get() == State::Done
+        self.task.as_ref().is_none_or(|task| task.state.get() == State::Done)
     }
 }
 
@@ -49,23 +52,30 @@ impl<T> Future for JoinHandle<T> {
 
     /// # Panics
     /// If it is polled after it was ready.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if !self.is_finished() {
-            self.task.set_joiner(cx.waker());
-            return Poll::Pending;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let task = self.task.as_ref().expect("a JoinHandle was polled after it was ready");
+        if task.state.get() != State::Done {
+            task.set_joiner(cx.waker());
+            // Cloning a waker may run any code, also such as ends this task.
+            if task.state.get() != State::Done {
+                return Poll::Pending;
+            }
         }
-        // SAFETY: the task is done, and `T` is its output.
-        let output = unsafe { self.task.take_output() };
-        Poll::Ready(output.expect("a JoinHandle was polled after it was ready"))
+        // SAFETY: the task is done, `T` is its output, and only its one handle takes that, once.
+        let output = unsafe { task.take_output() };
+        let task = self.task.take();
+        drop(task);
+        Poll::Ready(output)
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.task.forget_joiner();
-        if self.is_finished() {
-            // SAFETY: the task is done, and `T` is its output.
-            drop(unsafe { self.task.take_output::<T>() });
+        let Some(task) = &self.task else { return };
+        task.forget_joiner();
+        if task.state.get() == State::Done {
+            // SAFETY: the task is done, `T` is its output, and this is its one handle.
+            drop(unsafe { task.take_output::<T>() });
         }
     }
 }

@@ -24,7 +24,12 @@ pub use remote::RemoteHandle;
 pub use set::JoinSet;
 pub use yield_now::{YieldNow, yield_now};
 
+use std::mem;
+use std::task::Waker;
+
+use self::name::TaskName;
 use crate::context;
+use crate::unwind::contain;
 
 /// Starts a task on the runtime of this thread. It is polled after the caller has given the thread back,
 /// in the order of spawning.
@@ -36,6 +41,7 @@ use crate::context;
 ///
 /// # Panics
 /// If no runtime runs on this thread, or if it has 2²⁶ tasks already.
+#[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -55,9 +61,23 @@ where
 ///
 /// # Panics
 /// If no runtime runs on this thread, or if the pool has no thread and the system gives it none.
+#[track_caller]
 pub fn spawn_blocking<T>(work: impl FnOnce() -> T + Send + 'static) -> RemoteHandle<T>
 where
     T: Send + 'static,
 {
     context::with(|core| core.pool()).spawn(work)
+}
+
+/// Wakes who waits, if somebody does. It may be anybody's waker: if it panics, that is nobody's fault here.
+pub(crate) fn wake(waiting: Option<Waker>) {
+    let Some(waker) = waiting else { return };
+    match TaskName::of(&waker) {
+        Some(name) => {
+            name.wake();
+            // One of ours owns nothing.
+            mem::forget(waker);
+        }
+        None => contain(|| waker.wake()),
+    }
 }

@@ -63,7 +63,12 @@ impl TaskName {
     // ANCHOR_END: waker
 
     // ANCHOR: wake
-    fn wake(self) {
+    /// Whose waker this is, if it is one of ours.
+    pub(crate) fn of(waker: &Waker) -> Option<TaskName> {
+        ptr::eq(waker.vtable(), &VTABLE).then(|| TaskName(waker.data().addr() as u64))
+    }
+
+    pub(crate) fn wake(self) {
         if !context::wake_here(self) {
             registry::wake_there(self);
         }

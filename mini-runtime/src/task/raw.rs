@@ -1,13 +1,14 @@
 use std::cell::{Cell, UnsafeCell};
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
-use super::JoinError;
 use super::name::TaskName;
+use super::{JoinError, wake};
+use crate::unwind::contain;
 
 /// What a task is doing.
 ///
@@ -153,15 +154,17 @@ impl TaskRef {
         unsafe { (self.vtable.cancel)(self.0) }
     }
 
-    /// Takes the output. `None` if it was taken before.
+    /// Takes the output.
     ///
     /// # Safety
-    /// The task is done, and `T` is the output of its future.
-    pub(super) unsafe fn take_output<T>(&self) -> Option<Result<T, JoinError>> {
-        let mut output = None;
+    /// The task is done, `T` is the output of its future, and this is called once.
+    pub(super) unsafe fn take_output<T>(&self) -> Result<T, JoinError> {
+        let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         // SAFETY: the caller's promise is the function's, and `output` is what it writes to.
-        unsafe { (self.vtable.take_output)(self.0, (&raw mut output).cast()) };
-        output
+        unsafe {
+            (self.vtable.take_output)(self.0, output.as_mut_ptr().cast());
+            output.assume_init()
+        }
     }
 
     pub(super) fn set_joiner(&self, waker: &Waker) {
@@ -175,9 +178,7 @@ impl TaskRef {
 
     /// Wakes who waits for the output, once.
     pub(crate) fn wake_joiner(&self) {
-        if let Some(joiner) = self.joiner.take() {
-            joiner.wake();
-        }
+        wake(self.joiner.take());
     }
 
     pub(super) fn forget_joiner(&self) {
@@ -240,31 +241,34 @@ unsafe fn settle<F: Future>(stage: *mut Stage<F>, output: Result<F::Output, Join
     };
     // SAFETY: what was there has been dropped, if only in part: it must not be dropped again.
     unsafe { ptr::write(stage, Stage::Output(output)) };
-    // After that, because this may panic as well.
-    drop(catch_unwind(AssertUnwindSafe(|| drop(unwanted))));
+    if unwanted.is_some() {
+        // After that, because this may panic as well.
+        contain(|| drop(unwanted));
+    }
 }
 // ANCHOR_END: settle
 
 /// # Safety
-/// As [`TaskRef::take_output`], the future of the task is an `F`, and `output` points to an
-/// `Option<Result<F::Output, JoinError>>`.
+/// As [`TaskRef::take_output`], the future of the task is an `F`, and `output` points to room for a
+/// `Result<F::Output, JoinError>`.
 unsafe fn take_output<F: Future>(task: NonNull<Header>, output: *mut ()) {
     let stage = stage_of::<F>(task);
     // SAFETY: the task is done, so nobody but its handle uses the stage.
     let stage = mem::replace(unsafe { &mut *stage }, Stage::Empty);
-    if let Stage::Output(taken) = stage {
-        // SAFETY: it points to what is assigned here.
-        unsafe { *output.cast::<Option<Result<F::Output, JoinError>>>() = Some(taken) };
-    }
+    let Stage::Output(taken) = stage else { unreachable!("the output is taken once") };
+    // SAFETY: it points to room for that.
+    unsafe { output.cast::<Result<F::Output, JoinError>>().write(taken) };
 }
 
 /// # Safety
 /// The task is not used any more, and its future is an `F`.
 unsafe fn free<F: Future>(task: NonNull<Header>) {
     // SAFETY: the task was made of a box of this type, and nobody else has it.
-    let task = unsafe { Box::from_raw(task.cast::<Task<F>>().as_ptr()) };
-    // An output that nobody wanted. If it panics while it is dropped, nobody wants to know that either.
-    drop(catch_unwind(AssertUnwindSafe(|| drop(task))));
+    let mut task = unsafe { Box::from_raw(task.cast::<Task<F>>().as_ptr()) };
+    if !matches!(task.stage.get_mut(), Stage::Empty) {
+        // An output that nobody wanted. If it panics while it is dropped, nobody wants to know that either.
+        contain(|| drop(task));
+    }
 }
 
 // ANCHOR: queue

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use super::JoinError;
+use super::{JoinError, wake};
 use crate::context;
 
 /// A future for the output of what runs on another thread: a task of another runtime, or a closure of the
@@ -41,9 +41,7 @@ impl<T> Shared<T> {
         *state = State::Over(Some(result));
         // Waking runs code that we do not know.
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
     }
 }
 
@@ -101,6 +99,7 @@ impl<T> RemoteHandle<T> {
     ///
     /// # Panics
     /// If this thread runs a runtime, whose tasks would all wait, too.
+    #[track_caller]
     pub fn join(mut self) -> Result<T, JoinError> {
         struct Unpark(Thread);
 

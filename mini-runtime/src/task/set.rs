@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::{JoinError, JoinHandle, spawn};
+use super::{JoinError, JoinHandle, spawn, wake};
 use crate::slab::{Key, Slab};
 
 /// Tasks that belong together: their outputs come in the order in which they end, and dropping the set
@@ -35,9 +35,7 @@ struct Tells {
 impl Drop for Tells {
     fn drop(&mut self) {
         self.ended.keys.borrow_mut().extend(self.key.get());
-        if let Some(waiting) = self.ended.waiting.take() {
-            waiting.wake();
-        }
+        wake(self.ended.waiting.take());
     }
 }
 

@@ -32,6 +32,7 @@ pub struct Interval {
 ///
 /// # Panics
 /// If the period is zero, or if no runtime runs on this thread.
+#[track_caller]
 pub fn interval(period: Duration) -> Interval {
     interval_at(Instant::now(), period)
 }
@@ -40,6 +41,7 @@ pub fn interval(period: Duration) -> Interval {
 ///
 /// # Panics
 /// If the period is zero, or if no runtime runs on this thread.
+#[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "an interval of no time would never end ticking");
     let behavior = MissedTickBehavior::default();

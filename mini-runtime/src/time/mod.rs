@@ -3,7 +3,7 @@
 //! | module | what is in it | its small twin |
 //! | --- | --- | --- |
 //! | `sleep` | [`sleep`], [`sleep_until`], [`Sleep`] | chapter 8 |
-//! | `timeout` | [`timeout`], [`timeout_at`], [`Elapsed`] | chapter 8 |
+//! | `timeout` | [`timeout`], [`timeout_at`], [`Timeout`], [`Elapsed`] | chapter 8 |
 //! | `interval` | [`interval`], [`interval_at`], [`Interval`], [`MissedTickBehavior`] | chapter 8 |
 //! | `instant` | [`Instant`] | |
 //! | `clock` | the time of a runtime | chapter 8 |
@@ -21,7 +21,7 @@ mod wheel;
 pub use instant::Instant;
 pub use interval::{Interval, MissedTickBehavior, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};
-pub use timeout::{Elapsed, timeout, timeout_at};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 pub(crate) use timers::Timers;
 
 use std::time::Duration;
@@ -38,16 +38,19 @@ use crate::context;
 ///
 /// # Panics
 /// If the clock is paused already, or if no runtime runs on this thread.
+#[track_caller]
 pub fn pause() {
-    context::with(|core| core.timers.clock.pause());
+    context::current().timers.clock.pause();
 }
 
-/// Lets the clock go on, with the system's time.
+/// Lets the clock go on, from where it stands, as fast as the system's. So the time of a runtime never goes
+/// back, however far it was moved.
 ///
 /// # Panics
 /// If the clock is not paused, or if no runtime runs on this thread.
+#[track_caller]
 pub fn resume() {
-    context::with(|core| core.timers.clock.resume());
+    context::current().timers.clock.resume();
 }
 
 /// Moves a clock that is paused, and lets those run whose deadlines are passed thereby.

@@ -31,6 +31,7 @@ pub struct Sleep {
 ///
 /// # Panics
 /// If no runtime runs on this thread.
+#[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     let core = context::current();
     let now = Instant::from_std(core.timers.clock.now());
@@ -41,6 +42,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 ///
 /// # Panics
 /// If no runtime runs on this thread.
+#[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep { core: context::current(), deadline: Some(deadline), timer: None }
 }

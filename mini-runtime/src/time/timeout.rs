@@ -1,7 +1,7 @@
 use std::fmt;
-use std::future::{IntoFuture, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::{Instant, Sleep, sleep, sleep_until};
@@ -24,44 +24,58 @@ impl From<Elapsed> for std::io::Error {
     }
 }
 
-/// Waits for `future`, and no longer than this. The time counts from the first poll.
+/// Waits for `future`, and no longer than this. The time counts from this call, not from the first poll.
 ///
 /// Built in chapter 8.
 ///
-/// # Errors
-/// If the time is over. A future that is ready at the same time wins.
-///
 /// # Panics
-/// If it is polled where no runtime runs.
-///
-/// # Cancel safety
-/// That of the future, which is dropped when the time is over.
-pub async fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
-    until(sleep(limit), future.into_future()).await
+/// If no runtime runs on this thread.
+#[track_caller]
+pub fn timeout<F: IntoFuture>(limit: Duration, future: F) -> Timeout<F::IntoFuture> {
+    Timeout { future: future.into_future(), sleep: sleep(limit) }
 }
 
 /// Waits for `future`, and no longer than until this time.
 ///
-/// # Errors
-/// If the time has come. A future that is ready at the same time wins.
-///
 /// # Panics
-/// If it is polled where no runtime runs.
-///
-/// # Cancel safety
-/// That of the future, which is dropped when the time has come.
-pub async fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Result<F::Output, Elapsed> {
-    until(sleep_until(deadline), future.into_future()).await
+/// If no runtime runs on this thread.
+#[track_caller]
+pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
+    Timeout { future: future.into_future(), sleep: sleep_until(deadline) }
 }
 
-async fn until<F: Future>(sleep: Sleep, future: F) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
-    let mut sleep = pin!(sleep);
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+/// The future of [`timeout`] and [`timeout_at`]: ready with the output of the future inside, or with the
+/// error that the time is over. A future that is ready at the same time wins.
+///
+/// # Cancel safety
+/// That of the future inside. It is dropped with this.
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct Timeout<F> {
+    /// Is pinned with this.
+    future: F,
+    /// Is not.
+    sleep: Sleep,
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, Elapsed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: the future is neither moved out of here, nor given away as anything but pinned, and there
+        // is no `Drop` that could. This type is `Unpin` only if the future is.
+        let (future, sleep) = unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.future), &mut this.sleep)
+        };
+        if let Poll::Ready(output) = future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        sleep.as_mut().poll(cx).map(|()| Err(Elapsed(())))
-    })
-    .await
+        Pin::new(sleep).poll(cx).map(|()| Err(Elapsed(())))
+    }
+}
+
+impl<F> fmt::Debug for Timeout<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timeout").field("deadline", &self.sleep.deadline()).finish_non_exhaustive()
+    }
 }

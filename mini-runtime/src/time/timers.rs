@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::clock::Clock;
 use super::wheel::Wheel;
 use crate::slab::Key;
+use crate::task::wake;
 
 /// The deadlines of everybody who sleeps, and the clock that they go by.
 pub(crate) struct Timers {
@@ -19,6 +20,11 @@ impl Timers {
         let clock = Clock::new();
         let wheel = RefCell::new(Wheel::new(clock.now()));
         Timers { clock, wheel, has_looked: Cell::new(false) }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.wheel.borrow().len()
     }
 
     pub(crate) fn set(&self, deadline: Instant, waker: Waker) -> Key {
@@ -69,7 +75,7 @@ impl Timers {
         loop {
             let due = self.wheel.borrow_mut().pop_until(now);
             match due {
-                Some(waker) => waker.wake(),
+                Some(_) => wake(due),
                 None => return,
             }
         }

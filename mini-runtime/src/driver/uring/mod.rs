@@ -1,18 +1,16 @@
 //! Completion by io_uring. Built in chapters 13 and 14.
 
-mod op;
-pub(crate) mod ops;
 mod setup;
 mod stream;
 
-pub(crate) use op::{Op, Operation};
 pub(crate) use stream::{Streaming, StreamingOp};
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd};
+use std::slice;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -22,6 +20,7 @@ use rustix::io::Errno;
 
 use crate::driver::doorbell::Doorbell;
 use crate::slab::{Key, Slab};
+use crate::task::wake;
 
 /// The user data of what nobody waits for. No key is all ones, and none has the last index.
 const NOBODY: u64 = u64::MAX;
@@ -31,14 +30,22 @@ const BELL: u64 = u64::MAX - 1;
 const FOR_EVER: u64 = i64::MAX as u64;
 
 // ANCHOR: slot
-/// An operation that has not come to its end. See the states in chapter 13.
-enum Slot {
-    /// With the kernel, or on its way there. Holds who waits for it.
-    Flying(Option<Waker>),
-    /// Completed, and the future has not looked yet.
-    Landed(Completion),
-    /// One that goes on, and what it has brought so far.
-    Streaming { waiting: Option<Waker>, brought: VecDeque<Completion>, is_over: bool },
+/// An operation that has not come to its end.
+///
+/// It *flies* until there is a completion, and has *landed* until the future has looked. The states are
+/// those of chapter 13.
+struct Slot {
+    /// Who waits for it.
+    waiting: Option<Waker>,
+    /// Of one that has landed.
+    completion: Option<Completion>,
+    /// Of those that are not just one completion for one future.
+    rare: Option<Box<Rare>>,
+}
+
+enum Rare {
+    /// It goes on. Holds what it has brought so far.
+    Streaming { brought: VecDeque<Completion>, is_over: bool },
     /// The future was dropped. Holds the operation, and what is to be done with what it brings.
     Abandoned(Box<dyn FnMut(Completion)>),
 }
@@ -52,6 +59,12 @@ pub(crate) struct Completion {
 }
 
 impl Completion {
+    /// Of an operation that the kernel never saw.
+    fn failed(error: &io::Error) -> Completion {
+        let number = error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
+        Completion { result: -number, flags: 0 }
+    }
+
     /// # Errors
     /// The operation's own.
     pub(crate) fn result(self) -> io::Result<u32> {
@@ -62,24 +75,112 @@ impl Completion {
 
 /// A ring, and the operations that fly.
 pub(crate) struct Uring {
-    ring: RefCell<IoUring>,
-    slots: RefCell<Slab<Slot>>,
-    /// Completions that had to make room, and that nobody has heard of yet.
-    taken_out: RefCell<VecDeque<cqueue::Entry>>,
+    flights: RefCell<Flights>,
     doorbell: Doorbell,
     is_bell_watched: Cell<bool>,
     /// Set when the runtime is gone: nobody waits for completions any more.
     is_closed: Cell<bool>,
 }
 
+/// What is borrowed together. Nothing is woken, cloned or dropped meanwhile that may run foreign code.
+struct Flights {
+    ring: IoUring,
+    slots: Slab<Slot>,
+    /// Completions that had to make room, and that nobody has heard of yet.
+    taken_out: VecDeque<cqueue::Entry>,
+}
+
+impl Flights {
+    /// # Errors
+    /// If the queue is full, and the kernel does not empty it. The entry is not in the queue then.
+    ///
+    /// # Safety
+    /// What the entry points to is valid until its completion.
+    unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
+        loop {
+            // SAFETY: as the caller promises.
+            if unsafe { self.ring.submission().push(entry) }.is_ok() {
+                return Ok(());
+            }
+            enter(&self.ring, 0, None)?;
+            // A kernel whose completions nobody takes out takes no submissions. They are heard later:
+            // here, a task is in the middle of something.
+            self.taken_out.extend(self.ring.completion());
+        }
+    }
+
+    // ANCHOR: enter_if_needed
+    /// Calls the kernel, unless it has nothing to say, nothing to take, and nobody may sleep.
+    fn enter_if_needed(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let nothing_to_wait_for = timeout == Some(Duration::ZERO)
+            || !self.taken_out.is_empty()
+            || !self.ring.completion().is_empty();
+        if !nothing_to_wait_for {
+            return enter(&self.ring, 1, timeout);
+        }
+        let queue = self.ring.submission();
+        // The kernel has work for this thread, or completions that found no room.
+        let calls = queue.taskrun() || queue.cq_overflow();
+        if queue.is_empty() && !calls {
+            return Ok(());
+        }
+        drop(queue);
+        match enter(&self.ring, 0, None) {
+            // The kernel is short of memory. What is in the queue stays there for the next time.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => Ok(()),
+            entered => entered,
+        }
+    }
+    // ANCHOR_END: enter_if_needed
+
+    /// Takes completions out, as many as there is room for.
+    fn take_out<'a>(&mut self, room: &'a mut Room) -> &'a [cqueue::Entry] {
+        if !self.taken_out.is_empty() {
+            let mut taken = 0;
+            while taken < room.len()
+                && let Some(entry) = self.taken_out.pop_front()
+            {
+                room[taken].write(entry);
+                taken += 1;
+            }
+            // SAFETY: that many were written, one behind the other.
+            return unsafe { slice::from_raw_parts(room.as_ptr().cast(), taken) };
+        }
+        self.ring.completion().fill(room)
+    }
+}
+
+/// How many completions are taken out at once.
+const BATCH: usize = 32;
+
+type Room = [MaybeUninit<cqueue::Entry>; BATCH];
+
+/// Completions that were taken out and not heard yet. If hearing one panics, the others are kept for the
+/// next time.
+struct Batch<'a> {
+    uring: &'a Uring,
+    left: &'a [cqueue::Entry],
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        if !self.left.is_empty() {
+            self.uring.flights.borrow_mut().taken_out.extend(self.left.iter().cloned());
+        }
+    }
+}
+
 impl Uring {
     /// # Errors
     /// With a sentence that says why, if there is no ring to be had.
     pub(crate) fn new(doorbell: Doorbell, entries: u32) -> io::Result<Uring> {
+        let flights = Flights {
+            ring: setup::open(entries)?,
+            slots: Slab::default(),
+            taken_out: VecDeque::new(),
+        };
         Ok(Uring {
-            ring: RefCell::new(setup::open(entries)?),
-            slots: RefCell::default(),
-            taken_out: RefCell::default(),
+            flights: RefCell::new(flights),
             doorbell,
             is_bell_watched: Cell::new(false),
             is_closed: Cell::new(false),
@@ -90,79 +191,75 @@ impl Uring {
         &self.doorbell
     }
 
-    /// Puts an operation into the submission queue. The kernel sees it at the next park.
+    /// How many operations have not come to their end.
+    pub(crate) fn slots(&self) -> usize {
+        self.flights.borrow().slots.len()
+    }
+
+    // ANCHOR: submit
+    /// Puts an operation into the submission queue. The kernel sees it at the next park. `waker` is woken
+    /// when the operation lands, and nobody else.
+    ///
+    /// # Errors
+    /// If the kernel has not seen it, and never will.
     ///
     /// # Safety
     /// What the entry points to stays valid until the operation is completed for the last time: it is
     /// kept, or handed to `abandon`.
-    unsafe fn submit(&self, entry: squeue::Entry, streams: bool) -> Key {
-        let slot = if streams {
-            Slot::Streaming { waiting: None, brought: VecDeque::new(), is_over: false }
-        } else {
-            Slot::Flying(None)
-        };
-        let key = self.slots.borrow_mut().insert(slot);
-        let pushed = if self.is_closed.get() {
-            Err(Errno::CANCELED.into())
-        } else {
-            // SAFETY: as the caller promises.
-            unsafe { self.push(&entry.user_data(key.into())) }
-        };
-        if let Err(error) = pushed {
-            // The kernel has not seen it, and never will.
-            let result = -error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
-            self.complete(key, Completion { result, flags: 0 });
+    #[inline]
+    pub(in crate::driver) unsafe fn submit(
+        &self,
+        mut entry: squeue::Entry,
+        waker: Waker,
+        streams: bool,
+    ) -> io::Result<Key> {
+        if self.is_closed.get() {
+            return Err(Errno::CANCELED.into());
         }
-        key
-    }
-
-    /// # Errors
-    /// If the queue is full, and the kernel does not empty it. The entry is not in the queue then.
-    ///
-    /// # Safety
-    /// What the entry points to is valid until its completion.
-    unsafe fn push(&self, entry: &squeue::Entry) -> io::Result<()> {
-        loop {
-            let mut ring = self.ring.borrow_mut();
-            // SAFETY: as the caller promises.
-            if unsafe { ring.submission().push(entry) }.is_ok() {
-                return Ok(());
+        let rare =
+            streams.then(|| Box::new(Rare::Streaming { brought: VecDeque::new(), is_over: false }));
+        let mut flights = self.flights.borrow_mut();
+        let key = flights.slots.insert(Slot { waiting: Some(waker), completion: None, rare });
+        entry.set_user_data(key.into());
+        // SAFETY: as the caller promises.
+        match unsafe { flights.push(&entry) } {
+            Ok(()) => Ok(key),
+            Err(error) => {
+                let slot = flights.slots.remove(key);
+                drop(flights);
+                drop(slot);
+                Err(error)
             }
-            enter(&ring, 0, None)?;
-            // A kernel whose completions nobody takes out takes no submissions. They are heard later:
-            // here, a task is in the middle of something.
-            self.taken_out.borrow_mut().extend(ring.completion());
         }
     }
+    // ANCHOR_END: submit
 
     /// The result of an operation that has landed, which is forgotten thereby. Otherwise `waker` is woken
     /// when it lands, and nobody else.
-    fn take(&self, key: Key, waker: &Waker) -> Option<Completion> {
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.get_mut(key).expect("an operation is there until its result is taken");
-        match slot {
-            Slot::Landed(completion) => {
-                let completion = *completion;
-                slots.remove(key);
-                Some(completion)
-            }
-            Slot::Flying(waiting) => {
-                let is_known = waits(waiting, waker);
-                drop(slots);
-                if !is_known {
-                    self.wait(key, waker);
-                }
-                None
-            }
-            _ => unreachable!("a single operation was asked"),
+    #[inline]
+    pub(in crate::driver) fn take(&self, key: Key, waker: &Waker) -> Option<Completion> {
+        let mut flights = self.flights.borrow_mut();
+        let slot = flights.slots.get_mut(key);
+        let slot = slot.expect("an operation is there until its result is taken");
+        if let Some(completion) = slot.completion {
+            // Nobody waits for it any more, so this runs no foreign code.
+            flights.slots.clear(key);
+            return Some(completion);
         }
+        let is_known = slot.waits(waker);
+        drop(flights);
+        if !is_known {
+            self.wait(key, waker);
+        }
+        None
     }
 
     /// The next thing that a streaming operation has brought. `None` in the `Some` if it is over.
     fn take_next(&self, key: Key, waker: &Waker) -> Option<Option<Completion>> {
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.get_mut(key).expect("an operation is there until its future is dropped");
-        let Slot::Streaming { waiting, brought, is_over } = slot else {
+        let mut flights = self.flights.borrow_mut();
+        let slot = flights.slots.get_mut(key);
+        let slot = slot.expect("an operation is there until its future is dropped");
+        let Some(Rare::Streaming { brought, is_over }) = slot.rare.as_deref_mut() else {
             unreachable!("a streaming operation was asked");
         };
         if let Some(completion) = brought.pop_front() {
@@ -171,8 +268,8 @@ impl Uring {
         if *is_over {
             return Some(None);
         }
-        let is_known = waits(waiting, waker);
-        drop(slots);
+        let is_known = slot.waits(waker);
+        drop(flights);
         if !is_known {
             self.wait(key, waker);
         }
@@ -181,124 +278,118 @@ impl Uring {
 
     /// Keeps a waker in the place of whoever waited before. Cloning the one and dropping the other may run
     /// any code, so nothing is borrowed meanwhile.
+    #[cold]
     fn wait(&self, key: Key, waker: &Waker) {
         let waker = waker.clone();
-        let mut slots = self.slots.borrow_mut();
-        let before = match slots.get_mut(key) {
-            Some(Slot::Flying(waiting) | Slot::Streaming { waiting, .. }) => waiting.replace(waker),
+        let mut flights = self.flights.borrow_mut();
+        let slot = flights.slots.get_mut(key);
+        let Some(slot) = slot.filter(|slot| !slot.is_over()) else {
             // It has come to its end meanwhile: whoever asks is to look again.
-            _ => {
-                drop(slots);
-                waker.wake();
-                return;
-            }
+            drop(flights);
+            waker.wake();
+            return;
         };
-        drop(slots);
+        let before = slot.waiting.replace(waker);
+        drop(flights);
         drop(before);
     }
 
     /// An operation loses its future. `finish` owns what it works on, and is called with all that it still
     /// brings, now or later. The kernel is asked to give it up.
-    fn abandon(&self, key: Key, mut finish: impl FnMut(Completion) + 'static) {
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(key) else {
-            // The ring is broken, and was given up. What was lent to it is never freed.
-            mem::forget(finish);
-            return;
+    pub(in crate::driver) fn abandon(
+        &self,
+        key: Key,
+        mut finish: impl FnMut(Completion) + 'static,
+    ) {
+        let mut flights = self.flights.borrow_mut();
+        let slot = flights.slots.get_mut(key);
+        let slot = slot.expect("an operation is there until its future is dropped");
+        let waiting = slot.waiting.take();
+        let rare = slot.rare.take();
+        let completion = slot.completion;
+        let is_over = match rare.as_deref() {
+            Some(Rare::Streaming { is_over, .. }) => *is_over,
+            Some(Rare::Abandoned(_)) => unreachable!("an operation has one future"),
+            None => completion.is_some(),
         };
-        let is_over = matches!(slot, Slot::Landed(_) | Slot::Streaming { is_over: true, .. });
-        let before = if is_over {
-            slots.remove(key).expect("it was there a moment ago")
-        } else {
-            // Filled in below: what it has brought so far comes first.
-            mem::replace(slot, Slot::Flying(None))
-        };
-        drop(slots);
-        match before {
-            Slot::Landed(completion) => finish(completion),
-            Slot::Streaming { brought, .. } => brought.into_iter().for_each(&mut finish),
-            Slot::Flying(waker) => drop(waker),
-            Slot::Abandoned(_) => unreachable!("an operation has one future"),
+        if is_over {
+            flights.slots.clear(key);
+        }
+        drop(flights);
+        // What it has brought so far comes first.
+        completion.into_iter().for_each(&mut finish);
+        if let Some(Rare::Streaming { brought, .. }) = rare.map(|rare| *rare) {
+            brought.into_iter().for_each(&mut finish);
         }
         if !is_over {
-            let mut slots = self.slots.borrow_mut();
-            let slot = slots.get_mut(key).expect("nothing is heard before the next park");
-            *slot = Slot::Abandoned(Box::new(finish));
-            drop(slots);
+            let mut flights = self.flights.borrow_mut();
+            let slot = flights.slots.get_mut(key).expect("nothing is heard before the next park");
+            slot.rare = Some(Box::new(Rare::Abandoned(Box::new(finish))));
+            drop(flights);
             self.cancel(key);
         }
+        // After the operation is where it stays alive: dropping a waker may run any code, and may panic.
+        drop(waiting);
     }
 
     fn cancel(&self, key: Key) {
         let cancel = opcode::AsyncCancel::new(key.into()).build().user_data(NOBODY);
         // SAFETY: the entry points to nothing. If it cannot be pushed, the operation comes to its end
         // without.
-        let _ = unsafe { self.push(&cancel) };
+        let _ = unsafe { self.flights.borrow_mut().push(&cancel) };
     }
 
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.watch_bell();
-        self.enter_if_needed(timeout)?;
+        // Who could not hear the bell must not sleep.
+        let timeout = if self.watch_bell() { timeout } else { Some(Duration::ZERO) };
+        self.flights.borrow_mut().enter_if_needed(timeout)?;
         self.reap();
         Ok(())
     }
 
-    fn watch_bell(&self) {
-        if self.is_bell_watched.replace(true) {
-            return;
+    /// Whether it is watched now.
+    fn watch_bell(&self) -> bool {
+        if self.is_bell_watched.get() {
+            return true;
         }
         let bell = io_uring::types::Fd(self.doorbell.as_fd().as_raw_fd());
         let watch = opcode::PollAdd::new(bell, setup::POLLIN).multi(true).build().user_data(BELL);
         // SAFETY: the entry points to nothing, and the bell lives as long as the ring.
-        if unsafe { self.push(&watch) }.is_err() {
-            self.is_bell_watched.set(false);
-        }
+        let pushed = unsafe { self.flights.borrow_mut().push(&watch) };
+        self.is_bell_watched.set(pushed.is_ok());
+        pushed.is_ok()
     }
-
-    // ANCHOR: enter_if_needed
-    fn enter_if_needed(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut ring = self.ring.borrow_mut();
-        let nothing_to_wait_for = timeout == Some(Duration::ZERO)
-            || !self.taken_out.borrow().is_empty()
-            || !ring.completion().is_empty();
-        if !nothing_to_wait_for {
-            return enter(&ring, 1, timeout);
-        }
-        let queue = ring.submission();
-        // The kernel has work for this thread, or completions that found no room.
-        let calls = queue.taskrun() || queue.cq_overflow();
-        if queue.is_empty() && !calls {
-            return Ok(());
-        }
-        drop(queue);
-        match enter(&ring, 0, None) {
-            // The kernel is short of memory. What is in the queue stays there for the next time.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::AGAIN) => Ok(()),
-            entered => entered,
-        }
-    }
-    // ANCHOR_END: enter_if_needed
 
     /// Takes out all completions, and wakes who waits for them.
     fn reap(&self) {
+        let mut room = [const { MaybeUninit::uninit() }; BATCH];
         loop {
-            let earlier = self.taken_out.borrow_mut().pop_front();
-            // One at a time, with nothing borrowed: who is woken may submit again.
-            let next = earlier.or_else(|| self.ring.borrow_mut().completion().next());
-            let Some(entry) = next else { return };
-            match entry.user_data() {
-                NOBODY => {}
-                BELL => {
-                    if !cqueue::more(entry.flags()) {
-                        // The watch has ended. The bell is made silent, or the next would end at once.
-                        self.is_bell_watched.set(false);
-                        self.doorbell.hush();
-                    }
+            // Nothing is borrowed when they are heard: who is woken may submit again.
+            let batch = self.flights.borrow_mut().take_out(&mut room);
+            if batch.is_empty() {
+                return;
+            }
+            let mut batch = Batch { uring: self, left: batch };
+            while let Some((entry, left)) = batch.left.split_first() {
+                batch.left = left;
+                self.hear(entry);
+            }
+        }
+    }
+
+    fn hear(&self, entry: &cqueue::Entry) {
+        match entry.user_data() {
+            NOBODY => {}
+            BELL => {
+                if !cqueue::more(entry.flags()) {
+                    // The watch has ended. The bell is made silent, or the next would end at once.
+                    self.is_bell_watched.set(false);
+                    self.doorbell.hush();
                 }
-                key => {
-                    let completion = Completion { result: entry.result(), flags: entry.flags() };
-                    self.complete(key.into(), completion);
-                }
+            }
+            key => {
+                let completion = Completion { result: entry.result(), flags: entry.flags() };
+                self.complete(key.into(), completion);
             }
         }
     }
@@ -309,74 +400,85 @@ impl Uring {
     /// enough to wait when the runtime is freed: without this it never would be.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
-        let slots = self.slots.borrow();
-        let left: Vec<Key> = in_flight(&slots).collect();
-        drop(slots);
+        let flights = self.flights.borrow();
+        let left: Vec<Key> = in_flight(&flights.slots).collect();
+        drop(flights);
         left.into_iter().for_each(|key| self.cancel(key));
-        while in_flight(&self.slots.borrow()).next().is_some() {
-            let entered = enter(&self.ring.borrow(), 1, None);
+        while in_flight(&self.flights.borrow().slots).next().is_some() {
+            let entered = enter(&self.flights.borrow().ring, 1, None);
             self.reap();
             if entered.is_err() {
-                // Nobody can tell any more when the kernel lets go. What it may still write to must
-                // never be freed.
-                mem::forget(self.slots.take());
+                // Nobody can tell any more when the kernel lets go. What it may still write to stays here.
                 return;
             }
         }
     }
 
+    // ANCHOR: complete
+    #[inline]
     fn complete(&self, key: Key, completion: Completion) {
+        let mut flights = self.flights.borrow_mut();
+        let slot = flights.slots.get_mut(key);
+        let slot = slot.expect("an operation is there until its last completion");
+        if slot.rare.is_some() {
+            drop(flights);
+            self.complete_rare(key, completion);
+            return;
+        }
+        slot.completion = Some(completion);
+        let waiting = slot.waiting.take();
+        drop(flights);
+        wake(waiting);
+    }
+    // ANCHOR_END: complete
+
+    #[cold]
+    fn complete_rare(&self, key: Key, completion: Completion) {
         let is_last = !cqueue::more(completion.flags);
-        let mut slots = self.slots.borrow_mut();
-        let slot = slots.get_mut(key).expect("an operation is there until its last completion");
-        match slot {
-            Slot::Flying(waiting) => {
-                let waiting = waiting.take();
-                *slot = Slot::Landed(completion);
-                drop(slots);
-                wake(waiting);
-            }
-            Slot::Streaming { waiting, brought, is_over } => {
-                let waiting = waiting.take();
+        let mut flights = self.flights.borrow_mut();
+        let slot = flights.slots.get_mut(key).expect("the caller has found it");
+        match slot.rare.as_deref_mut().expect("the caller has looked") {
+            Rare::Streaming { brought, is_over } => {
                 brought.push_back(completion);
                 *is_over = is_last;
-                drop(slots);
+                // Whoever comes back for it leaves a waker again.
+                let waiting = slot.waiting.take();
+                drop(flights);
                 wake(waiting);
             }
-            Slot::Abandoned(finish) => {
+            Rare::Abandoned(finish) => {
                 // Out of the slab while it runs: it may run any code.
                 let mut finish = mem::replace(finish, Box::new(|_| ()));
                 if is_last {
-                    slots.remove(key);
+                    flights.slots.clear(key);
                 }
-                drop(slots);
+                drop(flights);
                 finish(completion);
-                if !is_last && let Some(slot) = self.slots.borrow_mut().get_mut(key) {
-                    *slot = Slot::Abandoned(finish);
+                if !is_last && let Some(slot) = self.flights.borrow_mut().slots.get_mut(key) {
+                    slot.rare = Some(Box::new(Rare::Abandoned(finish)));
                 }
             }
-            Slot::Landed(_) => unreachable!("a single operation is completed once"),
+        }
+    }
+}
+
+impl Slot {
+    fn waits(&self, waker: &Waker) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.will_wake(waker))
+    }
+
+    /// Whether the kernel has let go of it, and says nothing more.
+    fn is_over(&self) -> bool {
+        match self.rare.as_deref() {
+            None => self.completion.is_some(),
+            Some(Rare::Streaming { is_over, .. }) => *is_over,
+            Some(Rare::Abandoned(_)) => false,
         }
     }
 }
 
 fn in_flight(slots: &Slab<Slot>) -> impl Iterator<Item = Key> {
-    let flies = |slot: &Slot| match slot {
-        Slot::Flying(_) | Slot::Abandoned(_) => true,
-        Slot::Streaming { is_over, .. } => !is_over,
-        Slot::Landed(_) => false,
-    };
-    slots.iter().filter(move |(_, slot)| flies(slot)).map(|(key, _)| key)
-}
-
-fn waits(waiting: &Option<Waker>, waker: &Waker) -> bool {
-    waiting.as_ref().is_some_and(|waiting| waiting.will_wake(waker))
-}
-
-fn wake(waiting: Option<Waker>) {
-    if let Some(waiting) = waiting {
-        waiting.wake();
-    }
+    slots.iter().filter(|(_, slot)| !slot.is_over()).map(|(key, _)| key)
 }
 
 /// The one system call.
@@ -402,7 +504,10 @@ fn enter(ring: &IoUring, want: usize, timeout: Option<Duration>) -> io::Result<(
 
 impl Drop for Uring {
     fn drop(&mut self) {
-        // All is home, unless somebody has panicked who was woken by that.
-        self.close();
+        // All is home, unless the kernel has refused to wait. What it may still write to is never freed.
+        let slots = &mut self.flights.get_mut().slots;
+        if in_flight(slots).next().is_some() {
+            mem::forget(mem::take(slots));
+        }
     }
 }

@@ -5,9 +5,9 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use io_uring::squeue;
 
-use super::{Completion, Uring};
-use crate::driver::Driver;
-use crate::runtime::Core;
+use super::Completion;
+use crate::driver::op::uring;
+use crate::net::socket::Socket;
 use crate::slab::Key;
 
 /// An operation that is submitted once, and completed again and again: *multishot*.
@@ -18,7 +18,9 @@ pub(crate) unsafe trait Streaming: 'static {
     /// What each completion brings.
     type Item;
 
-    /// The entry for the submission queue. Called once.
+    fn socket(&self) -> &Rc<Socket>;
+
+    /// The entry for the submission queue, once for each submission.
     fn entry(&mut self) -> squeue::Entry;
 
     /// Makes an item of one completion. Also called if the future was dropped before: so an item has to
@@ -26,45 +28,48 @@ pub(crate) unsafe trait Streaming: 'static {
     fn item(&mut self, completion: Completion) -> Self::Item;
 }
 
-/// The items of a multishot operation. Ends when the kernel ends it: then it has to be submitted anew.
+/// The items of a multishot operation. The first poll submits it. Ends when the kernel ends it: then it has to be submitted anew.
 ///
 /// # Cancel safety
 /// Dropping it asks the kernel to give the operation up. Items that nobody has fetched are dropped.
 pub(crate) struct StreamingOp<S: Streaming> {
-    core: Rc<Core>,
-    key: Key,
+    /// Since it was submitted.
+    key: Option<Key>,
     /// `None` after it has moved to the driver.
     operation: Option<S>,
 }
 
 impl<S: Streaming> Unpin for StreamingOp<S> {}
 
-fn uring(core: &Core) -> &Uring {
-    match &core.driver {
-        Driver::Uring(uring) => uring,
-        Driver::Epoll(_) => unreachable!("operations are for rings"),
-    }
-}
-
 impl<S: Streaming> StreamingOp<S> {
-    /// # Panics
-    /// If the runtime does not sleep on a ring.
-    pub(crate) fn submit(core: &Rc<Core>, mut operation: S) -> StreamingOp<S> {
-        let entry = operation.entry();
-        // SAFETY: what the entry points to is valid until the operation is dropped, as its type promises.
-        // That is after its last completion: `abandon` keeps it until then.
-        let key = unsafe { uring(core).submit(entry, true) };
-        StreamingOp { core: core.clone(), key, operation: Some(operation) }
+    pub(crate) fn new(operation: S) -> StreamingOp<S> {
+        StreamingOp { key: None, operation: Some(operation) }
     }
 }
 
 impl<S: Streaming> Stream for StreamingOp<S> {
     type Item = S::Item;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let next = uring(&self.core).take_next(self.key, cx.waker());
-        let operation = self.operation.as_mut().expect("it moves when this is dropped");
-        match next {
+    /// # Panics
+    /// If the runtime does not sleep on a ring.
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        let this = self.get_mut();
+        let operation = this.operation.as_mut().expect("it moves when this is dropped");
+        let Some(key) = this.key else {
+            let entry = operation.entry();
+            // SAFETY: what the entry points to is valid until the operation is dropped, as its type
+            // promises. That is after its last completion: `abandon` keeps it until then.
+            return match unsafe {
+                uring(operation.socket()).submit(entry, cx.waker().clone(), true)
+            } {
+                Ok(key) => {
+                    this.key = Some(key);
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Some(operation.item(Completion::failed(&error)))),
+            };
+        };
+        match uring(operation.socket()).take_next(key, cx.waker()) {
             None => Poll::Pending,
             Some(next) => Poll::Ready(next.map(|completion| operation.item(completion))),
         }
@@ -73,8 +78,9 @@ impl<S: Streaming> Stream for StreamingOp<S> {
 
 impl<S: Streaming> Drop for StreamingOp<S> {
     fn drop(&mut self) {
-        if let Some(mut operation) = self.operation.take() {
-            uring(&self.core).abandon(self.key, move |completion| drop(operation.item(completion)));
+        if let (Some(key), Some(mut operation)) = (self.key, self.operation.take()) {
+            let socket = operation.socket().clone();
+            uring(&socket).abandon(key, move |completion| drop(operation.item(completion)));
         }
     }
 }

@@ -54,6 +54,7 @@ impl Executor {
 
     // ANCHOR: wake
     /// Has a task polled. Does nothing if it is done, or queued already.
+    #[inline]
     pub(crate) fn wake(&self, name: TaskName) {
         if name.index() == MAIN {
             if name == self.main_name() {
@@ -71,6 +72,7 @@ impl Executor {
     // ANCHOR_END: wake
 
     /// Polls the task that was queued first. Returns `false` if none is.
+    #[inline]
     pub(crate) fn run_next(&self) -> bool {
         let Some(task) = self.queue.pop() else {
             return false;
@@ -152,7 +154,6 @@ impl Executor {
     }
 }
 
-// ANCHOR: table
 /// All tasks that are not done, each at the place that its name says.
 struct Table {
     places: Vec<Place>,
@@ -164,7 +165,6 @@ struct Place {
     generation: u32,
     task: Option<TaskRef>,
 }
-// ANCHOR_END: table
 
 impl Table {
     fn new() -> Table {

@@ -63,6 +63,7 @@ impl Drop for Number {
 }
 
 /// Wakes a task of another thread's runtime.
+#[cold]
 pub(crate) fn wake_there(task: TaskName) {
     if let Some(inbox) = INBOXES[task.runtime()].get() {
         inbox.wake(task);

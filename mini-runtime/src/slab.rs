@@ -50,14 +50,24 @@ impl<T> Slab<T> {
     /// If there are 2³² − 2 things in it.
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Key {
+        self.insert_with(|| value)
+    }
+
+    /// As `insert`, and makes the value when its place is known, so that it need not be moved.
+    ///
+    /// # Panics
+    /// As `insert`.
+    #[inline(always)]
+    pub(crate) fn insert_with(&mut self, value: impl FnOnce() -> T) -> Key {
         if self.free == END {
             self.grow();
         }
         let index = self.free;
         let place = &mut self.places[index as usize];
+        debug_assert!(place.value.is_none(), "a free place is empty");
+        place.value = Some(value());
         self.free = place.next;
         self.len += 1;
-        place.value = Some(value);
         Key { index, generation: place.generation }
     }
 

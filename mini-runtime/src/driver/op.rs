@@ -47,8 +47,8 @@ pub(crate) unsafe trait Operation: 'static {
         false
     }
 
-    /// Whether there is another round after this result.
-    fn goes_on(&mut self, _result: &io::Result<u32>) -> bool {
+    /// Whether there is another round after this result, which is no error.
+    fn goes_on(&mut self, _result: u32) -> bool {
         false
     }
 
@@ -90,17 +90,19 @@ impl<O: Operation> Op<O> {
     }
 
     // ANCHOR: poll_round
-    fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u32>> {
+    /// The result is that of a completion: a negative one is the number of an error.
+    #[inline(always)]
+    fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<i32> {
         let operation = self.operation.as_mut();
         let operation = operation.expect("an operation was polled after it was ready");
         if let Some(key) = self.key {
             let taken = uring(operation.socket()).take(key, cx.waker());
             let Some(completion) = taken else { return Poll::Pending };
             self.key = None;
-            return Poll::Ready(completion.result());
+            return Poll::Ready(completion.result);
         }
         if operation.is_needless() {
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(0);
         }
         if operation.socket().readiness().is_some() {
             return poll_attempt(operation, cx);
@@ -113,24 +115,33 @@ impl<O: Operation> Op<O> {
                 self.key = Some(key);
                 Poll::Pending
             }
-            Err(error) => Poll::Ready(Err(error)),
+            Err(error) => Poll::Ready(-error.raw_os_error()),
         }
     }
     // ANCHOR_END: poll_round
+
+    #[cold]
+    fn failed(&mut self, result: i32) -> O::Output {
+        let operation = self.operation.take().expect("it has just had a round");
+        operation.complete(Err(io::Error::from_raw_os_error(-result)))
+    }
 }
 
 /// Attempts an operation as soon as its socket is ready, until it does not block.
-fn poll_attempt<O: Operation>(operation: &mut O, cx: &mut Context<'_>) -> Poll<io::Result<u32>> {
+fn poll_attempt<O: Operation>(operation: &mut O, cx: &mut Context<'_>) -> Poll<i32> {
     let direction = operation.direction();
     loop {
         let readiness = operation.socket().readiness().expect("the caller has looked");
-        ready!(readiness.poll_ready(direction, cx))?;
+        if ready!(readiness.poll_ready(direction, cx)).is_err() {
+            return Poll::Ready(-Errno::CANCELED.raw_os_error());
+        }
         match operation.attempt() {
+            Ok(result) => return Poll::Ready(result as i32),
             Err(Errno::AGAIN) => {
                 operation.socket().readiness().expect("it stays").clear(direction);
             }
             Err(Errno::INTR) => {}
-            result => return Poll::Ready(result.map_err(io::Error::from)),
+            Err(error) => return Poll::Ready(-error.raw_os_error()),
         }
     }
 }
@@ -140,13 +151,17 @@ impl<O: Operation> Future for Op<O> {
 
     /// # Panics
     /// If it is polled after it was ready.
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         loop {
             let result = ready!(self.poll_round(cx));
+            let Ok(result) = u32::try_from(result) else {
+                return Poll::Ready(self.failed(result));
+            };
             let operation = self.operation.as_mut().expect("it has just had a round");
-            if !operation.goes_on(&result) {
+            if !operation.goes_on(result) {
                 let operation = self.operation.take().expect("it was there a moment ago");
-                return Poll::Ready(operation.complete(result));
+                return Poll::Ready(operation.complete(Ok(result)));
             }
         }
     }

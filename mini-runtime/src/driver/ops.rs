@@ -29,9 +29,12 @@ fn raw(socket: &Shared) -> Fd {
     Fd(socket.as_fd().as_raw_fd())
 }
 
-/// A length as the ring takes it. What does not fit is left for the next time.
+/// The kernel moves no more than this at once: the largest result that it can tell. The rest is left for the
+/// next time.
+const MOST: u32 = i32::MAX as u32;
+
 fn length(bytes: usize) -> u32 {
-    u32::try_from(bytes).unwrap_or(u32::MAX)
+    bytes.min(MOST as usize) as u32
 }
 
 /// Receives into a part of a buffer, without waiting.
@@ -147,8 +150,7 @@ unsafe impl<B: IoBufMut> Operation for RecvExact<B> {
         self.filled == self.buf.bytes_total()
     }
 
-    fn goes_on(&mut self, result: &io::Result<u32>) -> bool {
-        let length = *result.as_ref().unwrap_or(&0);
+    fn goes_on(&mut self, length: u32) -> bool {
         self.filled += length as usize;
         length > 0 && !self.is_needless()
     }
@@ -241,8 +243,7 @@ unsafe impl<B: IoBuf> Operation for SendAll<B> {
         self.sent == self.buf.bytes_init()
     }
 
-    fn goes_on(&mut self, result: &io::Result<u32>) -> bool {
-        let length = *result.as_ref().unwrap_or(&0);
+    fn goes_on(&mut self, length: u32) -> bool {
         self.sent += length as usize;
         length > 0 && !self.is_needless()
     }

@@ -54,21 +54,20 @@ enum Rare {
 /// What the kernel says of an operation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Completion {
-    result: i32,
+    /// A negative one is the number of an error.
+    pub(crate) result: i32,
     pub(crate) flags: u32,
 }
 
 impl Completion {
     /// Of an operation that the kernel never saw.
-    fn failed(error: &io::Error) -> Completion {
-        let number = error.raw_os_error().unwrap_or(Errno::IO.raw_os_error());
-        Completion { result: -number, flags: 0 }
+    fn failed(error: Errno) -> Completion {
+        Completion { result: -error.raw_os_error(), flags: 0 }
     }
 
     /// # Errors
     /// The operation's own.
     pub(crate) fn result(self) -> io::Result<u32> {
-        // A negative result is the number of an error.
         u32::try_from(self.result).map_err(|_| io::Error::from_raw_os_error(-self.result))
     }
 }
@@ -96,17 +95,23 @@ impl Flights {
     ///
     /// # Safety
     /// What the entry points to is valid until its completion.
+    #[inline]
     unsafe fn push(&mut self, entry: &squeue::Entry) -> io::Result<()> {
-        loop {
-            // SAFETY: as the caller promises.
-            if unsafe { self.ring.submission().push(entry) }.is_ok() {
-                return Ok(());
-            }
-            enter(&self.ring, 0, None)?;
-            // A kernel whose completions nobody takes out takes no submissions. They are heard later:
-            // here, a task is in the middle of something.
-            self.taken_out.extend(self.ring.completion());
+        // SAFETY: as the caller promises.
+        while unsafe { self.ring.submission().push(entry) }.is_err() {
+            self.make_room()?;
         }
+        Ok(())
+    }
+
+    /// Has the kernel empty the submission queue.
+    #[cold]
+    fn make_room(&mut self) -> io::Result<()> {
+        enter(&self.ring, 0, None)?;
+        // A kernel whose completions nobody takes out takes no submissions. They are heard later: here, a
+        // task is in the middle of something.
+        self.taken_out.extend(self.ring.completion());
+        Ok(())
     }
 
     // ANCHOR: enter_if_needed
@@ -206,52 +211,56 @@ impl Uring {
     /// # Safety
     /// What the entry points to stays valid until the operation is completed for the last time: it is
     /// kept, or handed to `abandon`.
-    #[inline]
+    #[inline(always)]
     pub(in crate::driver) unsafe fn submit(
         &self,
         mut entry: squeue::Entry,
         waker: Waker,
         streams: bool,
-    ) -> io::Result<Key> {
+    ) -> Result<Key, Errno> {
         if self.is_closed.get() {
-            return Err(Errno::CANCELED.into());
+            return Err(Errno::CANCELED);
         }
         let rare =
             streams.then(|| Box::new(Rare::Streaming { brought: VecDeque::new(), is_over: false }));
         let mut flights = self.flights.borrow_mut();
-        let key = flights.slots.insert(Slot { waiting: Some(waker), completion: None, rare });
+        let slot = || Slot { waiting: Some(waker), completion: None, rare };
+        let key = flights.slots.insert_with(slot);
         entry.set_user_data(key.into());
         // SAFETY: as the caller promises.
         match unsafe { flights.push(&entry) } {
             Ok(()) => Ok(key),
             Err(error) => {
-                let slot = flights.slots.remove(key);
                 drop(flights);
-                drop(slot);
-                Err(error)
+                self.forget(key);
+                Err(Errno::from_io_error(&error).unwrap_or(Errno::IO))
             }
         }
     }
     // ANCHOR_END: submit
 
+    #[cold]
+    fn forget(&self, key: Key) {
+        let slot = self.flights.borrow_mut().slots.remove(key);
+        drop(slot);
+    }
+
     /// The result of an operation that has landed, which is forgotten thereby. Otherwise `waker` is woken
     /// when it lands, and nobody else.
-    #[inline]
+    #[inline(always)]
     pub(in crate::driver) fn take(&self, key: Key, waker: &Waker) -> Option<Completion> {
         let mut flights = self.flights.borrow_mut();
         let slot = flights.slots.get_mut(key);
         let slot = slot.expect("an operation is there until its result is taken");
-        if let Some(completion) = slot.completion {
-            // Nobody waits for it any more, so this runs no foreign code.
-            flights.slots.clear(key);
-            return Some(completion);
-        }
-        let is_known = slot.waits(waker);
-        drop(flights);
-        if !is_known {
+        let completion = slot.completion;
+        if completion.is_none() {
+            drop(flights);
             self.wait(key, waker);
+            return None;
         }
-        None
+        // Nobody waits for it any more, so this runs no foreign code.
+        flights.slots.clear(key);
+        completion
     }
 
     /// The next thing that a streaming operation has brought. `None` in the `Some` if it is over.
@@ -268,11 +277,8 @@ impl Uring {
         if *is_over {
             return Some(None);
         }
-        let is_known = slot.waits(waker);
         drop(flights);
-        if !is_known {
-            self.wait(key, waker);
-        }
+        self.wait(key, waker);
         None
     }
 
@@ -280,6 +286,11 @@ impl Uring {
     /// any code, so nothing is borrowed meanwhile.
     #[cold]
     fn wait(&self, key: Key, waker: &Waker) {
+        let mut flights = self.flights.borrow_mut();
+        if flights.slots.get_mut(key).is_some_and(|slot| slot.waits(waker)) {
+            return;
+        }
+        drop(flights);
         let waker = waker.clone();
         let mut flights = self.flights.borrow_mut();
         let slot = flights.slots.get_mut(key);

@@ -66,7 +66,7 @@ impl<S: Streaming> Stream for StreamingOp<S> {
                     this.key = Some(key);
                     Poll::Pending
                 }
-                Err(error) => Poll::Ready(Some(operation.item(Completion::failed(&error)))),
+                Err(error) => Poll::Ready(Some(operation.item(Completion::failed(error)))),
             };
         };
         match uring(operation.socket()).take_next(key, cx.waker()) {

@@ -79,14 +79,15 @@ pub(crate) fn is_entered() -> bool {
 
 // ANCHOR: wake_here
 /// Wakes a task of the runtime on this thread. Returns `false` if it is another runtime's.
+#[inline(always)]
 pub(crate) fn wake_here(task: TaskName) -> bool {
-    try_with(|core| {
-        let is_ours = core.executor.runtime() == task.runtime();
-        if is_ours {
-            core.executor.wake(task);
-        }
-        is_ours
-    })
-    .unwrap_or(false)
+    let Some(core) = CURRENT.get() else { return false };
+    // SAFETY: as in `try_with`.
+    let executor = unsafe { &core.as_ref().executor };
+    let is_ours = executor.runtime() == task.runtime();
+    if is_ours {
+        executor.wake(task);
+    }
+    is_ours
 }
 // ANCHOR_END: wake_here

@@ -54,7 +54,7 @@ impl Executor {
 
     // ANCHOR: wake
     /// Has a task polled. Does nothing if it is done, or queued already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wake(&self, name: TaskName) {
         if name.index() == MAIN {
             if name == self.main_name() {

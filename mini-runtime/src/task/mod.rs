@@ -70,6 +70,7 @@ where
 }
 
 /// Wakes who waits, if somebody does. It may be anybody's waker: if it panics, that is nobody's fault here.
+#[inline(always)]
 pub(crate) fn wake(waiting: Option<Waker>) {
     let Some(waker) = waiting else { return };
     match TaskName::of(&waker) {

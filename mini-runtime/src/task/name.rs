@@ -68,6 +68,7 @@ impl TaskName {
         ptr::eq(waker.vtable(), &VTABLE).then(|| TaskName(waker.data().addr() as u64))
     }
 
+    #[inline(always)]
     pub(crate) fn wake(self) {
         if !context::wake_here(self) {
             registry::wake_there(self);

@@ -8,9 +8,8 @@ pub(crate) use stream::{Streaming, StreamingOp};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::mem::{self, MaybeUninit};
+use std::mem;
 use std::os::fd::{AsFd, AsRawFd};
-use std::slice;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -138,39 +137,12 @@ impl Flights {
     }
     // ANCHOR_END: enter_if_needed
 
-    /// Takes completions out, as many as there is room for.
-    fn take_out<'a>(&mut self, room: &'a mut Room) -> &'a [cqueue::Entry] {
-        if !self.taken_out.is_empty() {
-            let mut taken = 0;
-            while taken < room.len()
-                && let Some(entry) = self.taken_out.pop_front()
-            {
-                room[taken].write(entry);
-                taken += 1;
-            }
-            // SAFETY: that many were written, one behind the other.
-            return unsafe { slice::from_raw_parts(room.as_ptr().cast(), taken) };
-        }
-        self.ring.completion().fill(room)
-    }
-}
-
-/// How many completions are taken out at once.
-const BATCH: usize = 32;
-
-type Room = [MaybeUninit<cqueue::Entry>; BATCH];
-
-/// Completions that were taken out and not heard yet. If hearing one panics, the others are kept for the
-/// next time.
-struct Batch<'a> {
-    uring: &'a Uring,
-    left: &'a [cqueue::Entry],
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        if !self.left.is_empty() {
-            self.uring.flights.borrow_mut().taken_out.extend(self.left.iter().cloned());
+    #[inline]
+    fn next_completion(&mut self) -> Option<cqueue::Entry> {
+        if self.taken_out.is_empty() {
+            self.ring.completion().next()
+        } else {
+            self.taken_out.pop_front()
         }
     }
 }
@@ -371,37 +343,44 @@ impl Uring {
         pushed.is_ok()
     }
 
+    // ANCHOR: reap
     /// Takes out all completions, and wakes who waits for them.
     fn reap(&self) {
-        let mut room = [const { MaybeUninit::uninit() }; BATCH];
         loop {
-            // Nothing is borrowed when they are heard: who is woken may submit again.
-            let batch = self.flights.borrow_mut().take_out(&mut room);
-            if batch.is_empty() {
-                return;
-            }
-            let mut batch = Batch { uring: self, left: batch };
-            while let Some((entry, left)) = batch.left.split_first() {
-                batch.left = left;
-                self.hear(entry);
+            let mut flights = self.flights.borrow_mut();
+            let Some(entry) = flights.next_completion() else { return };
+            let completion = Completion { result: entry.result(), flags: entry.flags() };
+            match entry.user_data() {
+                NOBODY => {}
+                BELL => {
+                    drop(flights);
+                    self.hear_bell(completion);
+                }
+                key => {
+                    let slot = flights.slots.get_mut(key.into());
+                    let slot = slot.expect("an operation is there until its last completion");
+                    if slot.rare.is_some() {
+                        drop(flights);
+                        self.complete_rare(key.into(), completion);
+                    } else {
+                        slot.completion = Some(completion);
+                        let waiting = slot.waiting.take();
+                        // Who is woken may submit again.
+                        drop(flights);
+                        wake(waiting);
+                    }
+                }
             }
         }
     }
+    // ANCHOR_END: reap
 
-    fn hear(&self, entry: &cqueue::Entry) {
-        match entry.user_data() {
-            NOBODY => {}
-            BELL => {
-                if !cqueue::more(entry.flags()) {
-                    // The watch has ended. The bell is made silent, or the next would end at once.
-                    self.is_bell_watched.set(false);
-                    self.doorbell.hush();
-                }
-            }
-            key => {
-                let completion = Completion { result: entry.result(), flags: entry.flags() };
-                self.complete(key.into(), completion);
-            }
+    #[cold]
+    fn hear_bell(&self, completion: Completion) {
+        if !cqueue::more(completion.flags) {
+            // The watch has ended. The bell is made silent, or the next would end at once.
+            self.is_bell_watched.set(false);
+            self.doorbell.hush();
         }
     }
 
@@ -424,24 +403,6 @@ impl Uring {
             }
         }
     }
-
-    // ANCHOR: complete
-    #[inline]
-    fn complete(&self, key: Key, completion: Completion) {
-        let mut flights = self.flights.borrow_mut();
-        let slot = flights.slots.get_mut(key);
-        let slot = slot.expect("an operation is there until its last completion");
-        if slot.rare.is_some() {
-            drop(flights);
-            self.complete_rare(key, completion);
-            return;
-        }
-        slot.completion = Some(completion);
-        let waiting = slot.waiting.take();
-        drop(flights);
-        wake(waiting);
-    }
-    // ANCHOR_END: complete
 
     #[cold]
     fn complete_rare(&self, key: Key, completion: Completion) {

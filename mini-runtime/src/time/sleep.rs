@@ -1,4 +1,5 @@
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -23,8 +24,20 @@ pub struct Sleep {
     core: Rc<Core>,
     /// `None` is later than an [`Instant`] can tell: never.
     deadline: Option<Instant>,
-    /// While somebody waits.
-    timer: Option<Key>,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// Nobody has looked at the clock.
+    New,
+    /// The clock was looked at when this was made, and the deadline was ahead. If it has come meanwhile, the
+    /// wheel will tell.
+    Ahead,
+    /// The wheel has it.
+    Waiting(Key),
+    /// The time has come.
+    Over,
 }
 
 /// Sleeps for this long. [`Duration::MAX`] is for ever.
@@ -35,7 +48,8 @@ pub struct Sleep {
 pub fn sleep(duration: Duration) -> Sleep {
     let core = context::current();
     let now = Instant::from_std(core.timers.clock.now());
-    Sleep { core, deadline: now.checked_add(duration), timer: None }
+    let state = if duration.is_zero() { State::Over } else { State::Ahead };
+    Sleep { core, deadline: now.checked_add(duration), state }
 }
 
 /// Sleeps until this time. A time that is past is no wait at all.
@@ -44,7 +58,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// If no runtime runs on this thread.
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { core: context::current(), deadline: Some(deadline), timer: None }
+    Sleep { core: context::current(), deadline: Some(deadline), state: State::New }
 }
 
 impl Sleep {
@@ -70,7 +84,7 @@ impl Sleep {
     }
 
     fn cancel(&mut self) {
-        if let Some(timer) = self.timer.take() {
+        if let State::Waiting(timer) = mem::replace(&mut self.state, State::New) {
             self.core.timers.cancel(timer);
         }
     }
@@ -80,19 +94,25 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_elapsed() {
-            self.cancel();
-            return Poll::Ready(());
-        }
         // Without a deadline, this was asked to sleep for ever: nobody has to be woken.
         let Some(deadline) = self.deadline else { return Poll::Pending };
         let timers = &self.core.timers;
-        // At every poll, because the task may be another one than last time.
-        let is_set = self.timer.is_some_and(|timer| timers.replace(timer, cx.waker().clone()));
-        if !is_set {
-            self.timer = Some(timers.set(deadline.into_std(), cx.waker().clone()));
+        self.state = match self.state {
+            State::Over => State::Over,
+            State::New if self.is_elapsed() => State::Over,
+            State::Ahead if timers.is_past(deadline.into_std()) => State::Over,
+            // At every poll, because the task may be another one than last time.
+            State::Waiting(timer) if timers.replace(timer, cx.waker().clone()) => return Poll::Pending,
+            // It has fired.
+            State::Waiting(_) => State::Over,
+            State::New | State::Ahead => {
+                State::Waiting(timers.set(deadline.into_std(), cx.waker().clone()))
+            }
+        };
+        match self.state {
+            State::Over => Poll::Ready(()),
+            _ => Poll::Pending,
         }
-        Poll::Pending
     }
 }
 

@@ -13,18 +13,27 @@ pub(crate) struct Timers {
     wheel: RefCell<Wheel>,
     /// Whether the driver has just been asked, and has woken nobody.
     has_looked: Cell<bool>,
+    /// The time of the last look at the clock, by which everybody was woken.
+    fired_at: Cell<Instant>,
 }
 
 impl Timers {
     pub(crate) fn new() -> Timers {
         let clock = Clock::new();
-        let wheel = RefCell::new(Wheel::new(clock.now()));
-        Timers { clock, wheel, has_looked: Cell::new(false) }
+        let now = clock.now();
+        let wheel = RefCell::new(Wheel::new(now));
+        Timers { clock, wheel, has_looked: Cell::new(false), fired_at: Cell::new(now) }
     }
 
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.wheel.borrow().len()
+    }
+
+    /// Whether this time is past for sure. If not, it may be past all the same, since nobody looks at the
+    /// clock: that costs more than all the rest.
+    pub(crate) fn is_past(&self, time: Instant) -> bool {
+        time <= self.fired_at.get()
     }
 
     pub(crate) fn set(&self, deadline: Instant, waker: Waker) -> Key {
@@ -72,6 +81,7 @@ impl Timers {
         }
         // One look at the clock: who begins to sleep meanwhile has a later deadline than this.
         let now = self.clock.now();
+        self.fired_at.set(now);
         loop {
             let due = self.wheel.borrow_mut().pop_until(now);
             match due {

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use crate::runtime::Core;
 use crate::task::name::TaskName;
@@ -91,3 +92,12 @@ pub(crate) fn wake_here(task: TaskName) -> bool {
     is_ours
 }
 // ANCHOR_END: wake_here
+
+/// Pending if the task that is being polled has had enough for one poll. It is polled again in its next turn.
+pub(crate) fn poll_allowance(cx: &mut Context<'_>) -> Poll<()> {
+    if try_with(|core| core.executor.spend()).unwrap_or(true) {
+        return Poll::Ready(());
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}

@@ -19,7 +19,13 @@ pub(crate) struct Executor {
     /// Tells the main futures of one `block_on` after the other apart.
     main_generation: Cell<u32>,
     main_woken: Cell<bool>,
+    /// How many things may be ready at once for the task that is being polled.
+    allowance: Cell<u32>,
 }
+
+/// How many reads, writes and connections a task gets in one poll. After that it has to wait for its next
+/// turn, however much is there. Built in chapter 9, section "Steps".
+const ALLOWANCE: u32 = 128;
 
 impl Executor {
     pub(crate) fn new(runtime: usize) -> Executor {
@@ -29,6 +35,7 @@ impl Executor {
             queue: RunQueue::default(),
             main_generation: Cell::new(0),
             main_woken: Cell::new(false),
+            allowance: Cell::new(ALLOWANCE),
         }
     }
 
@@ -83,6 +90,7 @@ impl Executor {
         }
         // Before the poll, never after it: a wake during the poll asks for another one.
         task.state.set(State::Running);
+        self.allowance.set(ALLOWANCE);
         if !task.is_aborted.get() {
             let waker = task.name.get().waker();
             // SAFETY: the task is not done. It is polled here alone, and not again before this poll is
@@ -134,8 +142,16 @@ impl Executor {
     /// Polls the main future. A wake during the poll asks for another one.
     pub(crate) fn poll_main<F: Future>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         self.main_woken.set(false);
+        self.allowance.set(ALLOWANCE);
         let waker = self.main_name().waker();
         future.poll(&mut Context::from_waker(&waker))
+    }
+
+    /// Takes one from what the task that is being polled may have at once. Returns `false` if it has had all.
+    pub(crate) fn spend(&self) -> bool {
+        let left = self.allowance.get();
+        self.allowance.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Ends every task, and drops their futures.

@@ -1,6 +1,6 @@
 //! Connections opened, used and closed, 20,000 of them, or as many as the environment variable `CHURN` says:
-//! no descriptor, no task, no slot and no byte is left behind. Alone in its file, because it counts what the
-//! whole process allocates.
+//! no descriptor, no task, no slot and no byte is left behind. Alone in its file, because it counts what is
+//! allocated.
 
 mod common;
 
@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::env;
 use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use common::{descriptors, on_both_drivers, runtime, turns};
@@ -23,11 +22,18 @@ use rustix::net::sockopt::set_socket_linger;
 
 const CLIENTS: usize = 50;
 
-/// The system's allocator, and how much it has given away.
+/// The system's allocator, and how much it has given to each thread, and not got back from it.
 struct Counting;
 
-static BLOCKS: AtomicUsize = AtomicUsize::new(0);
-static BYTES: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    static BLOCKS: Cell<isize> = const { Cell::new(0) };
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(blocks: isize, bytes: isize) {
+    BLOCKS.set(BLOCKS.get() + blocks);
+    BYTES.set(BYTES.get() + bytes);
+}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -35,15 +41,13 @@ static ALLOCATOR: Counting = Counting;
 // SAFETY: the work is done by the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BLOCKS.fetch_add(1, Relaxed);
-        BYTES.fetch_add(layout.size(), Relaxed);
+        count(1, layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        BLOCKS.fetch_sub(1, Relaxed);
-        BYTES.fetch_sub(layout.size(), Relaxed);
+        count(-1, -(layout.size() as isize));
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(block, layout) };
     }
@@ -53,14 +57,14 @@ unsafe impl GlobalAlloc for Counting {
 #[derive(Debug)]
 struct Held {
     descriptors: usize,
-    blocks: usize,
-    bytes: usize,
+    blocks: isize,
+    bytes: isize,
 }
 
 impl Held {
     fn now() -> Held {
         let descriptors = descriptors();
-        Held { descriptors, blocks: BLOCKS.load(Relaxed), bytes: BYTES.load(Relaxed) }
+        Held { descriptors, blocks: BLOCKS.get(), bytes: BYTES.get() }
     }
 }
 

@@ -11,7 +11,7 @@ use std::net;
 use std::pin::pin;
 use std::ptr;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -450,7 +450,8 @@ on_both_drivers! {
             let mut nap = Box::pin(sleep(Duration::from_millis(1)));
             let mut join = Box::pin(spawn(turns(3)));
             let mut remote = Box::pin(Handle::current().spawn(|| async {}));
-            let mut work = Box::pin(task::spawn_blocking(|| ()));
+            let (go, waits) = mpsc::channel::<()>();
+            let mut work = Box::pin(task::spawn_blocking(move || waits.recv().is_err()));
             let mut read = Box::pin(one.read(Vec::with_capacity(1)));
             let mut set = JoinSet::new();
             // Its waker is woken while it panics.
@@ -458,7 +459,8 @@ on_both_drivers! {
             assert!(nap.as_mut().poll(&mut cx).is_pending());
             assert!(join.as_mut().poll(&mut cx).is_pending());
             assert!(remote.as_mut().poll(&mut cx).is_pending());
-            let _ = work.as_mut().poll(&mut cx);
+            assert!(work.as_mut().poll(&mut cx).is_pending());
+            drop(go);
             assert!(read.as_mut().poll(&mut cx).is_pending());
             assert!(set.poll_join_next(&mut cx).is_pending());
             // Somebody waits for the same things, in the same visit to the driver, and should not notice.
@@ -477,7 +479,7 @@ on_both_drivers! {
             nap.await;
             join.await.expect("it does not panic");
             remote.await.expect("it does not panic");
-            work.await.expect("it does not panic");
+            assert!(work.await.expect("it does not panic"));
             assert_eq!(read.await.0.expect("there is a byte"), 1);
             assert!(set.join_next().await.expect("there is a task").expect_err("it panics").is_panic());
         });

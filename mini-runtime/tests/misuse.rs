@@ -4,7 +4,9 @@ use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use mini_runtime::net::TcpListener;
+use mini_runtime::net::{
+    TcpListener, TcpSocket, UdpSocket, UnixDatagram, UnixListener, UnixStream,
+};
 use mini_runtime::task::{JoinSet, spawn_blocking};
 use mini_runtime::time::{
     self, Instant, interval, interval_at, sleep, sleep_until, timeout, timeout_at,
@@ -51,6 +53,13 @@ fn a_mistake_is_told_with_the_line_of_its_caller() {
     blames_the_caller("pause", || time::pause());
     blames_the_caller("resume", || time::resume());
     blames_the_caller("TcpListener::bind", || drop(TcpListener::bind("127.0.0.1:0")));
+    let socket = TcpSocket::new_v4().expect("descriptors are left");
+    blames_the_caller("TcpSocket::listen", || drop(socket.listen(1)));
+    blames_the_caller("UdpSocket::bind", || drop(UdpSocket::bind("127.0.0.1:0")));
+    blames_the_caller("UnixListener::bind", || drop(UnixListener::bind("nowhere")));
+    blames_the_caller("UnixStream::pair", || drop(UnixStream::pair()));
+    blames_the_caller("UnixDatagram::unbound", || drop(UnixDatagram::unbound()));
+    blames_the_caller("UnixDatagram::bind", || drop(UnixDatagram::bind("nowhere")));
     blames_the_caller("ring_entries", || _ = Builder::new().ring_entries(0));
     blames_the_caller("run_budget", || _ = Builder::new().run_budget(1));
     blames_the_caller("max_blocking_threads", || _ = Builder::new().max_blocking_threads(0));

@@ -9,9 +9,12 @@ use std::time::Duration;
 use common::{descriptors, half, on_both_drivers, pair, poll_once, runtime, turns};
 use futures::{AsyncReadExt as PolledRead, AsyncWriteExt as PolledWrite, StreamExt};
 use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned, IoBuf};
-use mini_runtime::net::{TcpListener, TcpStream};
-use mini_runtime::spawn;
+use mini_runtime::net::{TcpListener, TcpSocket, TcpStream};
+use mini_runtime::task::spawn_blocking;
 use mini_runtime::time::timeout;
+use mini_runtime::{Builder, spawn};
+
+const ELAPSED: &str = "the deadline has come";
 
 fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|index| (index * 31 % 251) as u8).collect()
@@ -460,6 +463,107 @@ on_both_drivers! {
                 };
                 assert_eq!(futures::join!(reader, writer).0, b"hello");
             }
+        });
+    }
+
+    /// The kernel drops what a client sends to a backlog that is full, and the client waits.
+    fn a_connect_that_nobody_answers_can_be_given_up(driver) {
+        let before = descriptors();
+        let runtime = runtime(driver);
+        runtime.block_on(async {
+            let socket = TcpSocket::new_v4().expect("descriptors are left");
+            socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port is free");
+            let listener = socket.listen(0).expect("nobody else listens");
+            let address = listener.local_addr().expect("it is bound");
+            let limit = Duration::from_millis(20);
+            let mut clients = Vec::new();
+            while let Ok(client) = timeout(limit, TcpStream::connect(address)).await {
+                clients.push(client.expect("it listens"));
+                assert!(clients.len() < 10, "the backlog has room for one or two");
+            }
+            for _ in 0..5 {
+                let connected = timeout(limit, TcpStream::connect(address)).await;
+                assert_eq!(connected.expect_err("there is no room").to_string(), ELAPSED);
+            }
+            // Dropped before it was polled again, and before the kernel has heard of it.
+            let mut connect = Box::pin(TcpStream::connect(address));
+            assert!(poll_once(&mut connect).await.is_pending());
+            drop(connect);
+            listener.accept().await.expect("one is in the backlog");
+        });
+        drop(runtime);
+        assert_eq!(descriptors(), before);
+    }
+
+    /// In each of the ways to wait for a peer, and the connection is as before.
+    fn io_under_a_timeout_is_given_up_and_the_connection_goes_on(driver) {
+        runtime(driver).block_on(async {
+            let (mut stream, mut peer) = half().await;
+            let limit = Duration::from_millis(5);
+            let mut room = [0; 5];
+            let buffer = Vec::with_capacity(5);
+            assert!(timeout(limit, stream.read(buffer)).await.is_err());
+            assert!(timeout(limit, stream.read_exact(Vec::with_capacity(5))).await.is_err());
+            assert!(timeout(limit, stream.read_vectored(vec![vec![0]])).await.is_err());
+            assert!(timeout(limit, stream.peek(&mut room)).await.is_err());
+            assert!(timeout(limit, PolledRead::read(&mut stream, &mut room)).await.is_err());
+            // The kernel hears of what was given up.
+            turns(100).await;
+            peer.write_all(b"hello").expect("it is connected");
+            let read = timeout(Duration::from_secs(10), stream.read_exact(Vec::with_capacity(5)));
+            assert_eq!(read.await.expect("it was sent").1, b"hello");
+
+            let bytes: &'static [u8] = vec![7; 1 << 22].leak();
+            assert!(timeout(limit, stream.write_all(bytes)).await.is_err());
+            assert!(timeout(limit, stream.write_vectored(vec![bytes])).await.is_err());
+            assert!(timeout(limit, PolledWrite::write_all(&mut stream, bytes)).await.is_err());
+            drop(stream);
+            let mut received = Vec::new();
+            peer.read_to_end(&mut received).expect("it is connected");
+            assert!(received.iter().all(|byte| *byte == 7));
+        });
+    }
+
+    /// An urgent byte ends a read before it. What is behind it was reported together with it.
+    fn bytes_behind_an_urgent_one_are_not_forgotten(driver) {
+        runtime(driver).block_on(async {
+            let (stream, mut peer) = half().await;
+            peer.write_all(b"before").expect("it is connected");
+            rustix::net::send(&peer, b"!", rustix::net::SendFlags::OOB).expect("it is connected");
+            peer.write_all(b"behind").expect("it is connected");
+            turns(100).await;
+            let mut all = Vec::new();
+            while all.len() < 12 {
+                let next = timeout(Duration::from_secs(10), read(&stream, 100)).await;
+                all.extend(next.expect("it was sent"));
+            }
+            assert_eq!(all, b"beforebehind", "the urgent byte is not asked for");
+        });
+    }
+
+    /// Looked up on another thread, while this one goes on.
+    fn a_host_name_is_looked_up_without_blocking(driver) {
+        let runtime = Builder::new().driver(driver).max_blocking_threads(1).build();
+        runtime.expect("descriptors are left").block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+            let port = listener.local_addr().expect("it is bound").port();
+            // The one thread for such work has something else to do: so that is where it is looked up.
+            let (finish, is_finished) = std::sync::mpsc::channel::<()>();
+            let busy = spawn_blocking(move || assert!(is_finished.recv().is_err()));
+            let connect = spawn(TcpStream::connect(format!("localhost:{port}")));
+            turns(100).await;
+            assert!(!connect.is_finished());
+            drop(finish);
+            busy.await.expect("no panic");
+            match connect.await.expect("no panic") {
+                Ok(stream) => assert_eq!(stream.peer_addr().expect("connected").port(), port),
+                Err(error) => common::skip(format_args!("no name `localhost` here: {error}")),
+            }
+            let error = TcpStream::connect("localhost").await.expect_err("it has no port");
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            TcpListener::bind("localhost:0").map(drop).unwrap_or_else(|error| {
+                common::skip(format_args!("no name `localhost` here: {error}"));
+            });
         });
     }
 }

@@ -3,18 +3,24 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
 
+use crate::context;
 use crate::driver::doorbell::Doorbell;
 use crate::slab::{Key, Slab};
 use crate::task::wake;
 
 /// What the bell says instead of a key. No key is all ones.
 const BELL: u64 = u64::MAX;
+/// What the timer says instead of a key. No key has the last index.
+const TIMER: u64 = u64::MAX - 1;
 /// How many reports are taken from the kernel in one call.
 const REPORTS: usize = 256;
 
@@ -28,6 +34,7 @@ pub(crate) struct Epoll {
     doorbell: Doorbell,
     sources: RefCell<Slab<Rc<Readiness>>>,
     reports: RefCell<Vec<epoll::Event>>,
+    timer: Timer,
     /// Set when the runtime is gone: nobody asks the kernel any more.
     is_closed: Cell<bool>,
 }
@@ -45,8 +52,9 @@ pub(crate) struct Readiness {
 #[derive(Default)]
 struct Side {
     is_ready: Cell<bool>,
-    /// The other side has gone, or the connection is broken: no report will follow.
-    is_over: Cell<bool>,
+    /// A short call is no sign that nothing is left: the other side has gone, the connection is broken, or
+    /// an urgent byte ends each read before it. Of what is behind that, no report will follow.
+    tries_again: Cell<bool>,
     waiting: Cell<Option<Waker>>,
 }
 // ANCHOR_END: readiness
@@ -70,11 +78,15 @@ impl Epoll {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let bell = epoll::EventData::new_u64(BELL);
         epoll::add(&epoll, &doorbell, bell, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+        let timer = Timer::new()?;
+        let data = epoll::EventData::new_u64(TIMER);
+        epoll::add(&epoll, &timer.fd, data, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
         Ok(Epoll {
             epoll,
             doorbell,
             sources: RefCell::default(),
             reports: RefCell::new(Vec::with_capacity(REPORTS)),
+            timer,
             is_closed: Cell::new(false),
         })
     }
@@ -87,7 +99,7 @@ impl Epoll {
         self.sources.borrow().len()
     }
 
-    /// Registers a descriptor, which has to be non-blocking. It has to be removed before it is closed.
+    /// Registers a descriptor. It has to be removed before it is closed.
     ///
     /// # Errors
     /// If epoll does not take this kind, or has it already, or if the runtime is gone.
@@ -104,6 +116,7 @@ impl Epoll {
         let interest = epoll::EventFlags::IN
             | epoll::EventFlags::OUT
             | epoll::EventFlags::RDHUP
+            | epoll::EventFlags::PRI
             | epoll::EventFlags::ET;
         if let Err(error) = epoll::add(&self.epoll, fd, data, interest) {
             self.sources.borrow_mut().remove(key);
@@ -135,8 +148,16 @@ impl Epoll {
     }
 
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
-        // A timeout that the kernel cannot count is none.
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let nanos = timeout.map(|timeout| timeout.as_nanos());
+        let timeout = match nanos {
+            // A timeout of epoll's own counts whole milliseconds, so it is left for this one.
+            Some(0) => Some(Timespec::default()),
+            Some(_) => {
+                self.timer.set(timeout.expect("it is there"))?;
+                None
+            }
+            None => None,
+        };
         let mut reports = self.reports.take();
         reports.clear();
         reports.reserve(REPORTS);
@@ -155,17 +176,18 @@ impl Epoll {
     fn hear(&self, key: u64, flags: epoll::EventFlags) {
         use epoll::EventFlags;
 
-        if key == BELL {
-            self.doorbell.hush();
-            return;
+        match key {
+            BELL => return self.doorbell.hush(),
+            TIMER => return self.timer.is_over(),
+            _ => {}
         }
         // Somebody who was woken by an earlier report may have removed it.
         let source = self.sources.borrow_mut().get_mut(key.into()).cloned();
         let Some(source) = source else { return };
         // An error or a hang-up is something to be read, and to be written to: the call will tell.
         let over = EventFlags::ERR | EventFlags::HUP;
-        if flags.intersects(EventFlags::RDHUP | over) {
-            source.read.is_over.set(true);
+        if flags.intersects(EventFlags::RDHUP | EventFlags::PRI | over) {
+            source.read.tries_again.set(true);
         }
         if flags.intersects(EventFlags::IN | EventFlags::RDHUP | over) {
             source.read.wake();
@@ -173,6 +195,41 @@ impl Epoll {
         if flags.intersects(EventFlags::OUT | over) {
             source.write.wake();
         }
+    }
+}
+
+/// Ends a sleep at a time that is finer than epoll's own, and with no slack.
+struct Timer {
+    fd: OwnedFd,
+    /// When it goes off, if that is to come.
+    goes_off: Cell<Option<Instant>>,
+}
+
+impl Timer {
+    fn new() -> io::Result<Timer> {
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        Ok(Timer { fd, goes_off: Cell::new(None) })
+    }
+
+    /// Goes off in this time, or earlier: one that was set for an earlier time stays, and whoever is woken by
+    /// it for nothing sets it anew. So a nearest deadline that moves away again and again costs no call.
+    fn set(&self, left: Duration) -> io::Result<()> {
+        let now = Instant::now();
+        // What the clock cannot tell is for ever.
+        let Some(deadline) = now.checked_add(left) else { return Ok(()) };
+        if self.goes_off.get().is_some_and(|earlier| now < earlier && earlier <= deadline) {
+            return Ok(());
+        }
+        let Ok(it_value) = Timespec::try_from(left) else { return Ok(()) };
+        let once = Itimerspec { it_interval: Timespec::default(), it_value };
+        timerfd_settime(&self.fd, TimerfdTimerFlags::empty(), &once)?;
+        self.goes_off.set(Some(deadline));
+        Ok(())
+    }
+
+    fn is_over(&self) {
+        self.goes_off.set(None);
     }
 }
 
@@ -195,7 +252,7 @@ impl Readiness {
     ) -> Poll<io::Result<()>> {
         let side = self.side(direction);
         if side.is_ready.get() {
-            return Poll::Ready(Ok(()));
+            return context::poll_allowance(cx).map(Ok);
         }
         if self.is_closed.get() {
             return Poll::Ready(Err(Errno::CANCELED.into()));
@@ -216,11 +273,12 @@ impl Readiness {
 
     // ANCHOR: drained
     /// A call on a stream has brought less than it had room for, so the next one would block, and need
-    /// not be made. Unless the stream is over: then there is an end to be read.
+    /// not be made. Unless the stream is over: then there is an end to be read, and the like.
     pub(crate) fn drained(&self, direction: Direction) {
         let side = self.side(direction);
-        side.is_ready.set(side.is_over.get());
+        side.is_ready.set(side.tries_again.get());
     }
+    // ANCHOR_END: drained
 
     /// Makes a call as soon as it does not block. Polls again until it has been made.
     pub(crate) fn poll_io<T>(
@@ -239,7 +297,6 @@ impl Readiness {
         }
     }
 }
-// ANCHOR_END: drained
 
 impl AsFd for Epoll {
     fn as_fd(&self) -> BorrowedFd<'_> {

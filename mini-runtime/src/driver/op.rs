@@ -89,6 +89,12 @@ impl<O: Operation> Op<O> {
         Op { operation: Some(operation), key: None }
     }
 
+    /// Whether it is done, and the next poll is ready. Unlike a poll, this leaves alone who waits for it.
+    pub(crate) fn has_landed(&self) -> bool {
+        let operation = self.operation.as_ref().zip(self.key);
+        operation.is_some_and(|(operation, key)| uring(operation.socket()).has_landed(key))
+    }
+
     // ANCHOR: poll_round
     /// The result is that of a completion: a negative one is the number of an error.
     #[inline(always)]

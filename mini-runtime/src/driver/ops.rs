@@ -2,7 +2,6 @@
 
 use std::io;
 use std::mem::{self, MaybeUninit};
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::rc::Rc;
@@ -12,13 +11,16 @@ use io_uring::types::Fd;
 use io_uring::{opcode, squeue};
 use rustix::event::PollFlags;
 use rustix::io::Errno;
-use rustix::net::addr::SocketAddrArg;
-use rustix::net::{RecvFlags, SendFlags, SocketAddrAny, SocketFlags, sockopt};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketFlags,
+    sockopt,
+};
 
 use super::epoll::Direction;
 use super::op::Operation;
 use super::uring::{Completion, Streaming};
-use crate::io::{BufResult, IoBuf, IoBufMut, Vectored};
+use crate::io::{BufResult, Bufs, IoBuf, IoBufMut, as_rooms, as_slices};
+use crate::net::message::Message;
 use crate::net::socket::Socket;
 
 /// What an operation works on. It shares in it, so the descriptor stays open, and its number is not given
@@ -54,14 +56,15 @@ fn send_now(socket: &Socket, bytes: *const u8, length_of: usize) -> Result<u32, 
     let wanted = length(length_of) as usize;
     // SAFETY: the caller's buffer has these bytes, and nobody writes to them meanwhile.
     let bytes = unsafe { slice::from_raw_parts(bytes, wanted) };
-    // A peer that has gone is an error, and no signal.
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    let sent = rustix::net::send(socket, bytes, flags)?;
+    let sent = rustix::net::send(socket, bytes, SEND)?;
     if sent < wanted {
         socket.drained(Direction::Write);
     }
     Ok(sent as u32)
 }
+
+/// For calls that are not to wait. A peer that has gone is an error, and no signal.
+pub(crate) const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 fn recv_entry(socket: &Shared, room: *mut u8, bytes: usize) -> squeue::Entry {
     opcode::Recv::new(raw(socket), room, length(bytes)).build()
@@ -257,16 +260,26 @@ unsafe impl<B: IoBuf> Operation for SendAll<B> {
     }
 }
 
-/// Receives into several buffers, one behind the other.
-pub(crate) struct RecvVectored<B: 'static> {
-    pub(crate) socket: Shared,
-    pub(crate) bufs: Vectored<B>,
+/// Receives into one buffer or several, and says who has sent that.
+pub(crate) struct RecvMsg<B> {
+    socket: Shared,
+    bufs: B,
+    message: Message,
 }
 
-// SAFETY: the slices are on the heap. They point to the room of the buffers, which stays in its place. All
+impl<B: Bufs<Buf: IoBufMut>> RecvMsg<B> {
+    pub(crate) fn new(socket: Shared, mut bufs: B) -> RecvMsg<B> {
+        let mut message = socket.message(Direction::Read);
+        bufs.rooms(message.pieces());
+        message.expect_address();
+        RecvMsg { socket, bufs, message }
+    }
+}
+
+// SAFETY: the message is on the heap. It points to the room of the buffers, which stays in its place. All
 // belongs to the operation, which shares in the socket.
-unsafe impl<B: IoBufMut> Operation for RecvVectored<B> {
-    type Output = BufResult<usize, Vec<B>>;
+unsafe impl<B: Bufs<Buf: IoBufMut>> Operation for RecvMsg<B> {
+    type Output = BufResult<(usize, Option<SocketAddrAny>), B>;
 
     fn socket(&self) -> &Shared {
         &self.socket
@@ -277,31 +290,61 @@ unsafe impl<B: IoBufMut> Operation for RecvVectored<B> {
     }
 
     fn entry(&mut self) -> squeue::Entry {
-        let slices = self.bufs.rooms();
-        opcode::Readv::new(raw(&self.socket), slices.as_ptr().cast(), length(slices.len())).build()
+        opcode::RecvMsg::new(raw(&self.socket), self.message.header().cast()).build()
     }
 
     fn attempt(&mut self) -> Result<u32, Errno> {
-        rustix::io::readv(&*self.socket, self.bufs.rooms()).map(|received| received as u32)
+        // SAFETY: the buffers belong to the operation, and the call gives their room to the kernel alone.
+        let rooms = unsafe { as_rooms(self.message.pieces()) };
+        let mut control = RecvAncillaryBuffer::default();
+        let flags = RecvFlags::DONTWAIT;
+        let received = rustix::net::recvmsg(&*self.socket, rooms, &mut control, flags)?;
+        self.message.set_address(received.address.as_ref());
+        Ok(received.bytes as u32)
     }
 
-    fn complete(self, result: io::Result<u32>) -> Self::Output {
-        let result = result.map(|length| length as usize);
-        // SAFETY: the kernel has filled the rooms in their order.
-        let bufs = unsafe { self.bufs.filled(*result.as_ref().unwrap_or(&0)) };
-        (result, bufs)
+    fn complete(mut self, result: io::Result<u32>) -> Self::Output {
+        let result = result.map(|length| {
+            let length = length as usize;
+            // SAFETY: the kernel has filled the rooms in their order.
+            unsafe { self.bufs.filled(length) };
+            (length, self.message.address())
+        });
+        self.socket.keep_message(Direction::Read, self.message);
+        (result, self.bufs)
     }
 }
 
-/// Sends several buffers, one behind the other.
-pub(crate) struct SendVectored<B: 'static> {
-    pub(crate) socket: Shared,
-    pub(crate) bufs: Vectored<B>,
+/// Sends one buffer or several, to an address or to where the socket is connected to.
+pub(crate) struct SendMsg<B> {
+    socket: Shared,
+    bufs: B,
+    message: Message,
+    flags: SendFlags,
 }
 
-// SAFETY: as for `RecvVectored`.
-unsafe impl<B: IoBuf> Operation for SendVectored<B> {
-    type Output = BufResult<usize, Vec<B>>;
+impl<B: Bufs> SendMsg<B> {
+    /// To where the socket is connected to.
+    pub(crate) fn new(socket: Shared, mut bufs: B) -> SendMsg<B> {
+        let mut message = socket.message(Direction::Write);
+        bufs.bytes(message.pieces());
+        message.set_address(None);
+        SendMsg { socket, bufs, message, flags: SendFlags::NOSIGNAL }
+    }
+
+    /// One datagram. It fails if there is no room: a ring that waits for room, and tries again then, goes
+    /// on behind the bytes that it has copied in vain, and sends what is left.
+    pub(crate) fn datagram(socket: Shared, bufs: B, to: Option<&SocketAddrAny>) -> SendMsg<B> {
+        let mut send = SendMsg::new(socket, bufs);
+        send.message.set_address(to);
+        SendMsg { flags: SEND, ..send }
+    }
+}
+
+// SAFETY: the message is on the heap. It points to the bytes of the buffers, which stay in their place. All
+// belongs to the operation, which shares in the socket.
+unsafe impl<B: Bufs> Operation for SendMsg<B> {
+    type Output = BufResult<usize, B>;
 
     fn socket(&self) -> &Shared {
         &self.socket
@@ -312,16 +355,26 @@ unsafe impl<B: IoBuf> Operation for SendVectored<B> {
     }
 
     fn entry(&mut self) -> squeue::Entry {
-        let slices = self.bufs.slices();
-        opcode::Writev::new(raw(&self.socket), slices.as_ptr().cast(), length(slices.len())).build()
+        opcode::SendMsg::new(raw(&self.socket), self.message.header().cast_const().cast())
+            .flags(self.flags.bits())
+            .build()
     }
 
     fn attempt(&mut self) -> Result<u32, Errno> {
-        rustix::io::writev(&*self.socket, self.bufs.slices()).map(|sent| sent as u32)
+        let mut control = SendAncillaryBuffer::default();
+        let to = self.message.address();
+        // SAFETY: the buffers belong to the operation, and nobody writes to them.
+        let slices = unsafe { as_slices(self.message.pieces()) };
+        let sent = match to {
+            Some(to) => rustix::net::sendmsg_addr(&*self.socket, &to, slices, &mut control, SEND),
+            None => rustix::net::sendmsg(&*self.socket, slices, &mut control, SEND),
+        };
+        Ok(sent? as u32)
     }
 
     fn complete(self, result: io::Result<u32>) -> Self::Output {
-        (result.map(|length| length as usize), self.bufs.into_inner())
+        self.socket.keep_message(Direction::Write, self.message);
+        (result.map(|length| length as usize), self.bufs)
     }
 }
 
@@ -335,8 +388,8 @@ pub(crate) struct Connect {
 }
 
 impl Connect {
-    pub(crate) fn new(socket: Shared, address: SocketAddr) -> Connect {
-        Connect { socket, address: Rc::new(address.as_any()), is_begun: false }
+    pub(crate) fn new(socket: Shared, address: SocketAddrAny) -> Connect {
+        Connect { socket, address: Rc::new(address), is_begun: false }
     }
 }
 

@@ -4,12 +4,13 @@
 //! | --- | --- | --- |
 //! | `buf` | [`IoBuf`], [`IoBufMut`], [`Slice`], [`BufResult`] | chapter 13 |
 //! | `owned` | [`AsyncReadOwned`], [`AsyncWriteOwned`] | chapter 13 |
+//! | `pieces` | several buffers, as the kernel wants to be told of them | |
 
 mod buf;
 mod owned;
-mod vectored;
+mod pieces;
 
 pub use buf::{BufResult, IoBuf, IoBufMut, Slice};
 pub(crate) use owned::fill_by_reads;
 pub use owned::{AsyncReadOwned, AsyncWriteOwned};
-pub(crate) use vectored::Vectored;
+pub(crate) use pieces::{Bufs, MAX_PIECES, Piece, as_rooms, as_slices, only};

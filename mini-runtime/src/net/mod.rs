@@ -1,13 +1,34 @@
-//! Sockets.
+//! Sockets. The names are those of tokio.
 //!
 //! | module | what is in it | its small twin |
 //! | --- | --- | --- |
-//! | `tcp` | [`TcpListener`], [`TcpStream`] | chapters 7 and 13 |
-//! | `socket` | what all sockets share | chapters 6, 7 and 13 |
+//! | [`tcp`], `tcp_socket` | [`TcpListener`], [`TcpStream`], [`TcpSocket`] | chapters 7 and 13 |
+//! | `udp` | [`UdpSocket`] | |
+//! | [`unix`], `unix_datagram` | [`UnixListener`], [`UnixStream`], [`UnixDatagram`] | |
+//! | `stream`, `listener` | what TCP and Unix sockets have in common | chapters 7 and 13 |
+//! | `split` | the two halves of a stream | chapter 7 |
 //! | `polled` | `AsyncRead` and `AsyncWrite` on a ring | chapter 14 |
+//! | `address` | [`ToSocketAddrs`], [`lookup_host`] | |
+//! | `socket`, `message` | a descriptor, and what all sockets do with it | chapters 6, 7 and 13 |
 
+mod address;
+mod listener;
+mod macros;
+pub(crate) mod message;
 mod polled;
 pub(crate) mod socket;
-mod tcp;
+mod split;
+mod stream;
+pub mod tcp;
+mod tcp_socket;
+mod udp;
+pub mod unix;
+mod unix_datagram;
 
+pub use address::{ToSocketAddrs, lookup_host};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError, Split};
 pub use tcp::{TcpListener, TcpStream};
+pub use tcp_socket::TcpSocket;
+pub use udp::UdpSocket;
+pub use unix::{UnixListener, UnixStream};
+pub use unix_datagram::UnixDatagram;

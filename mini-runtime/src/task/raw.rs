@@ -299,12 +299,12 @@ impl RunQueue {
         self.first.set(next);
         Some(task)
     }
-    // ANCHOR_END: queue
 
     pub(crate) fn is_empty(&self) -> bool {
         self.last.get().is_none()
     }
 }
+// ANCHOR_END: queue
 
 impl Drop for RunQueue {
     fn drop(&mut self) {

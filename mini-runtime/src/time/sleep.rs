@@ -102,7 +102,9 @@ impl Future for Sleep {
             State::New if self.is_elapsed() => State::Over,
             State::Ahead if timers.is_past(deadline.into_std()) => State::Over,
             // At every poll, because the task may be another one than last time.
-            State::Waiting(timer) if timers.replace(timer, cx.waker().clone()) => return Poll::Pending,
+            State::Waiting(timer) if timers.replace(timer, cx.waker().clone()) => {
+                return Poll::Pending;
+            }
             // It has fired.
             State::Waiting(_) => State::Over,
             State::New | State::Ahead => {

@@ -6,6 +6,7 @@ use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::net;
+use std::os::fd::AsRawFd;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -66,6 +67,15 @@ pub fn runtime(driver: DriverKind) -> Runtime {
 /// How many descriptors this process has open.
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").expect("there is a /proc").count()
+}
+
+/// Whether a descriptor is in non-blocking mode.
+pub fn is_nonblocking(fd: &impl AsRawFd) -> bool {
+    const O_NONBLOCK: u32 = 0o4000;
+    let path = format!("/proc/self/fdinfo/{}", fd.as_raw_fd());
+    let info = fs::read_to_string(path).expect("there is a /proc, and it is open");
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).expect("it has flags");
+    u32::from_str_radix(flags.trim(), 8).expect("they are octal") & O_NONBLOCK != 0
 }
 
 /// Keeps the other tests of a file away, which count the same descriptors.

@@ -28,6 +28,10 @@ const BELL: u64 = u64::MAX - 1;
 /// More seconds than this are no timeout: the kernel counts them with a sign.
 const FOR_EVER: u64 = i64::MAX as u64;
 
+/// How many things a streaming operation brings that nobody fetches, before it is ended. Whoever has
+/// fetched them all begins anew.
+const MAX_BROUGHT: usize = 128;
+
 // ANCHOR: slot
 /// An operation that has not come to its end.
 ///
@@ -43,8 +47,8 @@ struct Slot {
 }
 
 enum Rare {
-    /// It goes on. Holds what it has brought so far.
-    Streaming { brought: VecDeque<Completion>, is_over: bool },
+    /// It goes on. Holds what it has brought so far, and whether that was so much that it was ended.
+    Streaming { brought: VecDeque<Completion>, is_full: bool, is_over: bool },
     /// The future was dropped. Holds the operation, and what is to be done with what it brings.
     Abandoned(Box<dyn FnMut(Completion)>),
 }
@@ -68,6 +72,10 @@ impl Completion {
     /// The operation's own.
     pub(crate) fn result(self) -> io::Result<u32> {
         u32::try_from(self.result).map_err(|_| io::Error::from_raw_os_error(-self.result))
+    }
+
+    fn is_cancelled(self) -> bool {
+        self.result == -Errno::CANCELED.raw_os_error()
     }
 }
 
@@ -193,8 +201,10 @@ impl Uring {
         if self.is_closed.get() {
             return Err(Errno::CANCELED);
         }
-        let rare =
-            streams.then(|| Box::new(Rare::Streaming { brought: VecDeque::new(), is_over: false }));
+        let rare = streams.then(|| {
+            let brought = VecDeque::new();
+            Box::new(Rare::Streaming { brought, is_full: false, is_over: false })
+        });
         let mut flights = self.flights.borrow_mut();
         let slot = || Slot { waiting: Some(waker), completion: None, rare };
         let key = flights.slots.insert_with(slot);
@@ -235,12 +245,18 @@ impl Uring {
         completion
     }
 
+    /// Whether an operation has landed.
+    pub(in crate::driver) fn has_landed(&self, key: Key) -> bool {
+        let mut flights = self.flights.borrow_mut();
+        flights.slots.get_mut(key).is_some_and(|slot| slot.completion.is_some())
+    }
+
     /// The next thing that a streaming operation has brought. `None` in the `Some` if it is over.
     fn take_next(&self, key: Key, waker: &Waker) -> Option<Option<Completion>> {
         let mut flights = self.flights.borrow_mut();
         let slot = flights.slots.get_mut(key);
         let slot = slot.expect("an operation is there until its future is dropped");
-        let Some(Rare::Streaming { brought, is_over }) = slot.rare.as_deref_mut() else {
+        let Some(Rare::Streaming { brought, is_over, .. }) = slot.rare.as_deref_mut() else {
             unreachable!("a streaming operation was asked");
         };
         if let Some(completion) = brought.pop_front() {
@@ -330,6 +346,15 @@ impl Uring {
         Ok(())
     }
 
+    /// Hands over what is in the queue, and has the kernel finish what can be finished without waiting.
+    /// Returns whether it has taken all: then it has a share of its own in each file that was named, and
+    /// the numbers of the descriptors are of no interest to it any more.
+    pub(crate) fn hand_over(&self) -> bool {
+        let mut flights = self.flights.borrow_mut();
+        let entered = enter(&flights.ring, 1, Some(Duration::ZERO));
+        entered.is_ok() && flights.ring.submission().is_empty()
+    }
+
     /// Whether it is watched now.
     fn watch_bell(&self) -> bool {
         if self.is_bell_watched.get() {
@@ -410,12 +435,19 @@ impl Uring {
         let mut flights = self.flights.borrow_mut();
         let slot = flights.slots.get_mut(key).expect("the caller has found it");
         match slot.rare.as_deref_mut().expect("the caller has looked") {
-            Rare::Streaming { brought, is_over } => {
-                brought.push_back(completion);
+            Rare::Streaming { brought, is_full, is_over } => {
                 *is_over = is_last;
+                if !(*is_full && is_last && completion.is_cancelled()) {
+                    brought.push_back(completion);
+                }
+                let fills = !*is_full && !is_last && brought.len() >= MAX_BROUGHT;
+                *is_full |= fills;
                 // Whoever comes back for it leaves a waker again.
                 let waiting = slot.waiting.take();
                 drop(flights);
+                if fills {
+                    self.cancel(key);
+                }
                 wake(waiting);
             }
             Rare::Abandoned(finish) => {

@@ -42,12 +42,17 @@
 //! | [`task`] | [`spawn`], join handles, wakers, `spawn_blocking` | 4, 5, 10, 11 |
 //! | `executor` | the table of tasks and the run queue | 5, 9 |
 //! | `inbox`, `registry` | how other threads reach a runtime | 11 |
-//! | [`runtime`] | [`Runtime`], [`Builder`], [`Handle`] | 5, 9, 11 |
+//! | [`runtime`] | [`Runtime`], [`Builder`], [`Handle`], [`RuntimeThread`] | 5, 9, 11, 12 |
 //! | `driver` | epoll and io_uring | 6, 13, 14 |
 //! | [`time`] | sleeping, timeouts, the wheel | 8, 14 |
 //! | [`io`] | buffers that can be lent to the kernel | 13 |
 //! | [`net`] | sockets | 7, 13, 14 |
 //! | `blocking` | threads for work that blocks | 11 |
+
+// The program of the README is compiled, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod blocking;
 mod context;
@@ -62,9 +67,10 @@ pub mod runtime;
 mod slab;
 mod sync;
 pub mod task;
+mod thread;
 pub mod time;
 mod unwind;
 
 pub use driver::DriverKind;
-pub use runtime::{Builder, Handle, Runtime};
+pub use runtime::{Builder, Handle, Runtime, RuntimeThread};
 pub use task::spawn;

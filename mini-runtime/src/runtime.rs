@@ -13,9 +13,11 @@ use crate::context;
 use crate::driver::{Driver, DriverKind};
 use crate::executor::Executor;
 use crate::registry::Number;
+use crate::thread::stay_on;
 use crate::time::Timers;
 
 pub use crate::handle::Handle;
+pub use crate::thread::RuntimeThread;
 
 // ANCHOR: core
 /// What all parts of a runtime share. It lives until the last stream, timer or operation of it has gone.
@@ -70,6 +72,8 @@ pub struct Builder {
     entries: u32,
     budget: usize,
     limits: Limits,
+    thread_name: Option<String>,
+    cpu: Option<usize>,
 }
 
 impl Default for Builder {
@@ -82,7 +86,14 @@ impl Builder {
     /// A runtime as [`Runtime::new`] makes it.
     pub fn new() -> Builder {
         let limits = Limits { max_threads: 512, keep_alive: Duration::from_secs(10) };
-        Builder { driver: DriverKind::Auto, entries: 256, budget: 61, limits }
+        Builder {
+            driver: DriverKind::Auto,
+            entries: 256,
+            budget: 61,
+            limits,
+            thread_name: None,
+            cpu: None,
+        }
     }
 
     /// What the runtime sleeps on.
@@ -134,11 +145,40 @@ impl Builder {
         self
     }
 
+    /// The name of the thread that [`start`](Builder::start) makes. "runtime" if nothing is said.
+    ///
+    /// # Panics
+    /// `start` does, if there is a null byte in it.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Builder {
+        self.thread_name = Some(name.into());
+        self
+    }
+
+    /// Keeps the thread of the runtime on this CPU, counted from 0: the one that calls
+    /// [`build`](Builder::build), or the one that [`start`](Builder::start) makes. It stays there when the
+    /// runtime has gone.
+    pub fn cpu(mut self, cpu: usize) -> Builder {
+        self.cpu = Some(cpu);
+        self
+    }
+
+    /// Makes the runtime on a thread of its own, which runs it until the [`RuntimeThread`] is dropped.
+    ///
+    /// # Errors
+    /// As [`build`](Builder::build), and if the system gives no thread.
+    pub fn start(mut self) -> io::Result<RuntimeThread> {
+        let name = self.thread_name.take().unwrap_or_else(|| "runtime".to_owned());
+        RuntimeThread::start(self, name)
+    }
+
     /// Makes the runtime, for this thread.
     ///
     /// # Errors
-    /// If no file descriptors are left, or if there is no such driver, with a sentence that says why.
+    /// If no file descriptors are left, or if there is no such driver or CPU, with a sentence that says why.
     pub fn build(self) -> io::Result<Runtime> {
+        if let Some(cpu) = self.cpu {
+            stay_on(cpu)?;
+        }
         let number = Number::take()?;
         let driver = Driver::new(self.driver, self.entries)?;
         number.inbox().open(driver.unpark());

@@ -1,12 +1,12 @@
-.PHONY: help start test record bench bench-counts twins miri tsan asan book
+.PHONY: help start test record bench bench-counts twins miri sanitize churn book
 
 help:
 	@echo "make start  checks this machine, builds the book and serves it: begin here"
 	@echo "make test   formatting, lints, all tests and demos, documentation, the book and its links"
 	@echo "make record records the runs that the book replays anew"
 	@echo "make miri   the chapters with unsafe code under Miri"
-	@echo "make tsan   chapter 11, where threads meet, under ThreadSanitizer"
-	@echo "make asan   chapter 13, which lends memory to the kernel, under AddressSanitizer"
+	@echo "make sanitize  chapters 11 and 13 and mini-runtime under AddressSanitizer and ThreadSanitizer"
+	@echo "make churn  opens, uses and closes a million connections on each driver"
 	@echo "make bench  mini-runtime beside its peers: tables and plots in bench/results"
 	@echo "make bench-counts  the same in instructions and system calls"
 	@echo "make twins  the chapters' parts beside the finished ones, for the book"
@@ -33,11 +33,12 @@ twins:
 miri:
 	@sh support/miri.sh
 
-tsan:
-	@sh support/tsan.sh
+# WHICH: address, thread, or the name of a package; all of them if nothing is said.
+sanitize:
+	@sh support/sanitize.sh $(WHICH)
 
-asan:
-	@sh support/asan.sh
+churn:
+	CHURN=1000000 TEST_DEADLINE_MS=3600000 cargo test --release -p mini-runtime --test churn
 
 book:
 	@sh support/book.sh

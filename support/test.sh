@@ -63,11 +63,21 @@ step "the exercises: starters, tests, planted bugs"
 cargo x gen --check
 cargo x verify
 
+step "the map of the chapters"
+cargo x map --check
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 step "the book's sources"
 cargo x check-book
+
+step "the book's spelling"
+if hunspell -d en_GB -l </dev/null >/dev/null 2>&1; then
+    cargo x spell
+else
+    skip "the book's spelling" "hunspell is missing. On Debian: apt-get install hunspell hunspell-en-gb"
+fi
 
 step "the book"
 if need_mdbook; then
@@ -81,6 +91,12 @@ if need_mdbook; then
         check_links
     else
         skip "the book's links" "hyperlink could not be installed; that needs a network."
+    fi
+    step "the book in a browser"
+    if need_browser; then
+        sh support/browser.sh
+    else
+        skip "the book in a browser" "Chromium or its driver is missing. To get them: apt-get install chromium chromium-driver"
     fi
 else
     skip "the book" "mdBook could not be installed; that needs a network."

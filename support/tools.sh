@@ -42,3 +42,8 @@ build_book() {
 check_links() {
     .tools/bin/hyperlink --check-anchors --sources book/src book/book
 }
+
+# The browser that looks at the book. A browser is big: one that is missing is named, and not installed.
+need_browser() {
+    command -v chromium >/dev/null && command -v chromedriver >/dev/null
+}

@@ -108,6 +108,7 @@
         slot_set: (event) => ({ begins: true, what: `fd${event.fd}.${event.slot}` }),
         slot_clear: (event) => ({ begins: false, what: `fd${event.fd}.${event.slot}` }),
         timer_set: (event) => ({ begins: true, what: `timer${event.timer}` }),
+        timer_waker: (event) => ({ begins: true, what: `timer${event.timer}` }),
         timer_fire: (event) => ({ begins: false, what: `timer${event.timer}` }),
         timer_cancel: (event) => ({ begins: false, what: `timer${event.timer}` }),
         sqe: (event) => ({ begins: true, what: `op${event.op}` }),
@@ -262,22 +263,66 @@
         },
     };
 
-    /** The deadlines that are waited for. */
+    const NEW_TIMER = { waker: null, hangs: null };
+
+    /** The deadlines that are waited for: whom each wakes, and in which slot of which wheel it hangs. */
     const timersFold = {
-        uses: (event) => event.timer !== undefined,
-        start: { pending: [], last: null },
+        uses: (event) => event.ev === "timer_set",
+        start: { pending: new Map(), running: new Map(), last: null, tick: null },
         next(state, event) {
+            const { timer, thread = 0 } = event;
+            const change = (what) =>
+                ({ ...state, pending: changed(state.pending, timer, what, NEW_TIMER), last: null });
             switch (event.ev) {
+                case "poll_start":
+                    return { ...state, running: new Map(state.running).set(thread, event.task) };
+                case "poll_end": {
+                    const running = new Map(state.running);
+                    running.delete(thread);
+                    return { ...state, running };
+                }
                 case "timer_set":
-                    return { pending: [...state.pending, event.timer], last: null };
+                case "timer_waker":
+                    return change({ waker: state.running.get(thread) ?? null });
+                case "timer_hang":
+                    return change({ hangs: { wheel: event.wheel, slot: event.slot } });
+                case "wheel_turn":
+                    return { ...takenOut(state, event), tick: event.tick };
                 case "timer_fire":
-                case "timer_cancel":
-                    return {
-                        pending: without(state.pending, event.timer),
-                        last: { timer: event.timer, came: event.ev === "timer_fire" },
-                    };
+                case "timer_cancel": {
+                    const pending = new Map(state.pending);
+                    pending.delete(timer);
+                    return { ...state, pending, last: { timer, came: event.ev === "timer_fire" } };
+                }
             }
             return state;
+        },
+    };
+
+    /** The deadlines after a slot has been emptied. What cascades is hung again, the rest is due. */
+    function takenOut(state, { wheel, slot }) {
+        const pending = new Map([...state.pending].map(([timer, { waker, hangs }]) => {
+            const isThere = hangs !== null && hangs.wheel === wheel && hangs.slot === slot;
+            return [timer, { waker, hangs: isThere ? null : hangs }];
+        }));
+        return { ...state, pending };
+    }
+
+    /** The same deadlines, for those that hang in wheels. */
+    const wheelsFold = { ...timersFold, uses: (event) => event.ev === "timer_hang" };
+
+    /** How many messages from other threads nobody has read yet. */
+    const inboxFold = {
+        uses: (event) => event.ev === "inbox_push",
+        start: 0,
+        next(unread, event) {
+            switch (event.ev) {
+                case "inbox_push":
+                    return unread + 1;
+                case "inbox_take":
+                    return unread - event.count;
+            }
+            return unread;
         },
     };
 
@@ -294,8 +339,10 @@
         threads: threadsFold,
         tasks: tasksFold,
         reactor: reactorFold,
+        inbox: inboxFold,
         ring: ringFold,
         timers: timersFold,
+        wheels: wheelsFold,
     };
 
     /** The states of a fold over the events of a run. Going back starts from the last checkpoint. */
@@ -367,6 +414,17 @@
         if (others === undefined) {
             return [[0], ...keys.map((_, n) => [n + 1])];
         }
+        const firstApart = keys.findIndex((key, n) => key !== others[n]);
+        const same = firstApart < 0 ? keys.length : firstApart;
+        const apart = rowsApart(keys.slice(same), others.slice(same));
+        return [
+            ...keys.slice(0, same).map((_, n) => [n, n]),
+            ...apart.map((row) => row.map((taken) => same + taken)),
+        ];
+    }
+
+    /** The same, for steps of which the first ones differ. */
+    function rowsApart(keys, others) {
         const cost = costs(keys, others);
         let [n, m] = cheapestEnd(cost);
         const rows = [];
@@ -436,8 +494,12 @@
         for (let ahead = 1; ahead <= 4; ahead += 1) consider(run, step + ahead, "note", "end", eventOf(run, step).ev);
         for (let back = 2; back <= step; back += 1) consider(run, step - back, "note", "spawn", "task_drop", "fd_add");
         for (let ahead = 1; ahead <= lengthOf(run); ahead += 1) consider(run, step + ahead, "note");
+        for (let ahead = 2; other !== undefined && ahead <= lengthOf(other); ahead += 1) consider(other, takenBeside + ahead, "note");
         if (taken > 0) wrong.delete(run.words[taken - 1]);
         wrong.delete(answer);
+        if (wrong.size === 0) {
+            return null;
+        }
         return { step, answer, choices: [answer, ...[...wrong].slice(0, 3)].sort() };
     }
 
@@ -550,17 +612,52 @@
                 }))),
             ],
         },
+        inbox: {
+            title: "Inbox",
+            show: (unread, run, event) => [
+                make("p", { class: event?.ev.startsWith("inbox_") ? "rt-touched" : false },
+                    unread === 0 ? "empty" : chip(unread === 1 ? "1 message" : `${unread} messages`, "queued")),
+            ],
+        },
         timers: {
             title: "Deadlines",
-            show: ({ pending, last }, run) => [
-                make("p", {}, "waited for: ", pending.length === 0 ? "none"
-                    : pending.map((timer) => chip(nameOf(run, "timer", timer), "waiting"))),
+            show: ({ pending, last }, run, event) => [
+                pending.size === 0 ? make("p", {}, "waited for: none")
+                    : table(["waited for", "wakes"], [...pending].map(([timer, { waker }]) => ({
+                        touched: event?.timer === timer,
+                        cells: [nameOf(run, "timer", timer),
+                            waker === null ? "somebody" : chip(nameOf(run, "task", waker), "task")],
+                    }))),
                 last === null ? null
                     : make("p", { class: "rt-touched" }, `${nameOf(run, "timer", last.timer)} `,
                         chip(last.came ? "has come" : "taken back", last.came ? "good" : "muted")),
             ],
         },
+        wheels: {
+            title: "Wheels",
+            show: ({ pending, tick }, run, event) => [
+                make("p", {}, tick === null ? "not turned yet" : `turned to tick ${tick}`),
+                pending.size === 0 ? make("p", {}, "all slots are empty")
+                    : table(["slot", "deadlines"], slotRows(run, pending, event)),
+            ],
+        },
     };
+
+    /** The slots in which something hangs, the highest wheel first, and last what is due. */
+    function slotRows(run, pending, event) {
+        const slots = new Map();
+        for (const [timer, { hangs }] of pending) {
+            const [wheel, slot] = hangs === null ? [null, 0] : [hangs.wheel, hangs.slot];
+            const key = wheel === null ? -Infinity : wheel * 1000 - slot;
+            const row = slots.get(key) ?? { wheel, slot, timers: [] };
+            slots.set(key, { ...row, timers: [...row.timers, timer] });
+        }
+        return [...slots].sort(([one], [other]) => other - one).map(([, { wheel, slot, timers }]) => ({
+            touched: event?.wheel === wheel && event.slot === slot,
+            cells: [wheel === null ? "taken out" : `wheel ${wheel + 1}, slot ${slot}`,
+                timers.map((timer) => chip(nameOf(run, "timer", timer), wheel === null ? "good" : "waiting"))],
+        }));
+    }
 
     function sleepWords(limit) {
         if (limit === null) {

@@ -76,6 +76,36 @@ test("whatever way leads to a step, the states there are the same", () => {
     }
 });
 
+/** The state of a panel after these events. */
+const after = (panel, ...events) => events.reduce(FOLDS[panel].next, FOLDS[panel].start);
+
+test("a deadline wakes whoever was polled last when it was left, and goes when it comes", () => {
+    const poll = (task) => ({ ev: "poll_start", task });
+    const left = [poll(1), { ev: "timer_set", timer: 7 }, { ev: "poll_end", task: 1 }];
+    const moved = [poll(2), { ev: "timer_waker", timer: 7 }];
+    const waker = (...events) => after("timers", ...events).pending.get(7)?.waker;
+    assert.equal(waker(...left), 1);
+    assert.equal(waker(...left, ...moved), 2);
+    assert.equal(waker(...left, { ev: "timer_fire", timer: 7 }), undefined);
+    // Outside of any poll, nobody knows whose waker it is.
+    assert.equal(waker({ ev: "timer_set", timer: 7 }), null);
+});
+
+test("what hangs in a slot is taken out when its time comes, and hung again by a cascade", () => {
+    const hang = (timer, wheel, slot) => ({ ev: "timer_hang", timer, wheel, slot });
+    const turn = { ev: "wheel_turn", wheel: 2, slot: 1, tick: 64 };
+    const places = (...events) => [...after("wheels", ...events).pending.values()].map(({ hangs }) => hangs);
+    const both = [hang(70, 2, 1), hang(130, 2, 2)];
+    assert.deepEqual(places(...both), [{ wheel: 2, slot: 1 }, { wheel: 2, slot: 2 }]);
+    assert.deepEqual(places(...both, turn), [null, { wheel: 2, slot: 2 }]);
+    assert.deepEqual(places(...both, turn, hang(70, 1, 6)), [{ wheel: 1, slot: 6 }, { wheel: 2, slot: 2 }]);
+});
+
+test("an inbox holds what nobody has taken out", () => {
+    const push = { ev: "inbox_push", first: true };
+    assert.equal(after("inbox", push, push, push, { ev: "inbox_take", count: 2 }), 1);
+});
+
 test("a history is longer than its checkpoints are apart", () => {
     const events = Array.from({ length: 10 * History.EVERY }, (_, seq) => ({ seq, ev: "note", text: `${seq}` }));
     const history = new History(FOLDS.printed, events);
@@ -98,10 +128,34 @@ test("a badge turns red at the event that breaks its rule, and stays red", () =>
     }
 });
 
-test("the mended run breaks no rule", () => {
+test("each rule has a trace that turns it red", () => {
+    const source = readFileSync(join(BOOK, "../../support/trace/src/invariants.rs"), "utf8");
+    const rules = [...source.matchAll(/^ +name: "(\w+)",$/gm)].map(([, name]) => name);
+    assert.ok(rules.length > 0);
+    const red = new Set(traces.flatMap(({ run }) => run.rules.filter(({ broken }) => broken !== null)).map(({ rule }) => rule));
+    assert.deepEqual(rules.filter((rule) => !red.has(rule)), [], "no trace turns these red");
+});
+
+/** What a mended run breaks all the same, as its page says. */
+const STILL_BROKEN = {
+    // A later chapter mends it.
+    "04-waker/traces/polled_after_completion-mended.html": ["queued_once"],
+    // Nobody comes to the bank.
+    "13-completion/traces/who_was_that_for-mended.html": ["operations_come_home"],
+};
+
+test("the mended run breaks no rule, but for what its page says", () => {
     for (const { name, run } of traces.filter(({ name }) => name.endsWith("-mended.html"))) {
-        assert.deepEqual(run.rules.filter(({ broken }) => broken !== null), [], name);
+        const broken = run.rules.filter(({ broken }) => broken !== null).map(({ rule }) => rule);
+        assert.deepEqual(broken, STILL_BROKEN[name] ?? [], name);
     }
+});
+
+test("each chapter from the third on has a replay", () => {
+    const chapters = readdirSync(BOOK).filter((name) => /^\d\d-/.test(name) && name >= "03" && name < "15");
+    assert.equal(chapters.length, 12);
+    const without = chapters.filter((chapter) => !replays.some(({ page }) => page.startsWith(`${chapter}/`)));
+    assert.deepEqual(without, []);
 });
 
 test("rows take each step of each run once, in order, and at the same time as long as they agree", () => {
@@ -151,9 +205,10 @@ test("a question has its answer among two to four choices, and no choice twice",
     }
 });
 
-test("nothing is asked of a run that is over", () => {
+test("nothing is asked of a run that is over, or when there is but one answer", () => {
     const run = notes("a");
     assert.equal(question([run], [lengthOf(run)]), null);
+    assert.equal(question([notes()], [0]), null);
 });
 
 test("a broken trace is refused with a sentence", () => {

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use ch04_waker::{Task, TaskQueue};
 use conformance::demo::{self, Version};
+use trace::{Cause, Event, PollResult, emit};
 
 fn main() -> ExitCode {
     demo::run(body)
@@ -63,20 +64,27 @@ type Queue = Arc<Mutex<VecDeque<Arc<Bare>>>>;
 impl Wake for Bare {
     fn wake(self: Arc<Self>) {
         let queue = self.queue.clone();
+        emit!(Event::Wake { task: 1, by: Cause::Outside });
+        emit!(Event::Enqueue { task: 1 });
         queue.lock().expect(WHOLE).push_back(self);
     }
 }
 
 fn run_bare(future: impl Future<Output = ()> + Send + 'static) {
     let queue = Queue::default();
+    emit!(Event::Spawn { task: 1 });
     let first = Arc::new(Bare { future: Mutex::new(Box::pin(future)), queue: queue.clone() });
     first.wake();
     while let Some(task) = pop(&queue) {
         println!("The task was taken from the queue.");
         let waker = Waker::from(task.clone());
         let mut future = task.future.lock().expect(WHOLE);
+        emit!(Event::PollStart { task: 1 });
+        let _cause = trace::caused_by(Cause::Task(1));
         // The fault: nobody looks whether the future has ended.
         let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
+        let result = if poll.is_ready() { PollResult::Ready } else { PollResult::Pending };
+        emit!(Event::PollEnd { task: 1, result, wakers: 0 });
         println!("  poll: {poll:?}");
     }
 }

@@ -21,6 +21,7 @@ use conformance::demo::{self, Version};
 use futures::AsyncReadExt;
 use futures::StreamExt;
 use futures::channel::mpsc;
+use trace::{Event, Io, emit};
 
 fn main() -> ExitCode {
     demo::run(|version| match version {
@@ -54,7 +55,10 @@ async fn trusting_read(stream: Rc<TcpStream>, reactor: Rc<Reactor>) -> io::Resul
     })
     .await?;
     let mut byte = [0];
-    (&*stream).read_exact(&mut byte)?;
+    let read = (&*stream).read_exact(&mut byte);
+    let result = if read.is_ok() { Io::Done } else { Io::WouldBlock };
+    emit!(Event::Try { fd: stream.as_raw_fd(), slot: trace::Direction::Read, result });
+    read?;
     Ok(byte[0])
 }
 // ANCHOR_END: trusting_read

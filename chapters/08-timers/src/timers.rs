@@ -83,6 +83,8 @@ impl Timers {
         let replaced = self.deadlines.borrow_mut().insert(key, waker);
         if replaced.is_none() {
             emit!(Event::TimerSet { timer: key.id });
+        } else {
+            emit!(Event::TimerWaker { timer: key.id });
         }
         // Only here is the old waker dropped, which may run any code: nothing is borrowed.
     }
@@ -107,6 +109,7 @@ impl Timers {
         let now = self.clock.now();
         while let Some((key, waker)) = self.pop_until(now) {
             emit!(Event::TimerFire { timer: key.id });
+            let _cause = trace::caused_by(trace::Cause::Timer(key.id));
             waker.wake();
         }
         // ANCHOR_END: fire_body

@@ -4,14 +4,15 @@
 //!
 //! Predict: does the program end?
 //!
-//! Run `cargo run -p ch10-join-cancel --example futurelock`, and then with `-- mended`.
+//! Run `cargo run -p ch10-join-cancel --example futurelock`, and then with `-- mended`. (The clock is
+//! a virtual one.)
 
 use std::error::Error;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ch08_timers::sleep;
+use ch08_timers::{Clock, sleep};
 use ch09_fairness::{Config, Runtime};
 use conformance::demo::{self, Version};
 use futures::future::{Either, join, select};
@@ -19,7 +20,8 @@ use futures::lock::Mutex;
 
 fn main() -> ExitCode {
     demo::run(|version| {
-        Runtime::new(Config::default())?.block_on(both(version));
+        let runtime = Runtime::with_clock(Config::default(), Clock::virtual_now())?;
+        runtime.block_on(both(version));
         Ok::<(), Box<dyn Error>>(())
     })
 }

@@ -30,7 +30,10 @@ struct Thrifty {
 
 impl Mailbox for Thrifty {
     fn push(&self, message: &'static str) {
-        self.messages().push(message);
+        let mut messages = self.messages();
+        emit!(Event::InboxPush { first: messages.is_empty() });
+        messages.push(message);
+        drop(messages);
         println!("sender: the message is there.");
         if self.sleeps.load(SeqCst) {
             println!("sender: the reader sleeps. I unpark it.");
@@ -41,7 +44,9 @@ impl Mailbox for Thrifty {
     }
 
     fn take_all(&self) -> Vec<&'static str> {
-        std::mem::take(&mut self.messages())
+        let mut messages = self.messages();
+        emit!(Event::InboxTake { count: messages.len() });
+        std::mem::take(&mut messages)
     }
 
     fn set_sleeps(&self, sleeps: bool) {

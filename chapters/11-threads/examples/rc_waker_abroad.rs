@@ -11,7 +11,6 @@ use std::future::poll_fn;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, Waker};
-use std::thread;
 
 use ch05_executor::spawn;
 use ch11_threads::oneshot;
@@ -52,9 +51,10 @@ async fn answer_of_another_thread() -> u32 {
         println!("task: no answer yet. I share my waker with another thread.");
         let waker = shared.insert(Arc::new(cx.waker().clone())).clone();
         let answer = answer.clone();
-        thread::spawn(move || {
+        demo::spawn_when_asleep(move || {
             println!("thread: I take a waker of my own.");
             let own = Waker::clone(&waker);
+            drop(waker);
             println!("thread: I have it. And I have the answer, so I wake the task.");
             let _ = answer.set(42);
             own.wake();

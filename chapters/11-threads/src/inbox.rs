@@ -1,5 +1,7 @@
 use std::task::Waker;
 
+use trace::{Event, emit};
+
 use crate::sync::{Mutex, MutexGuard};
 
 // ANCHOR: inbox
@@ -31,6 +33,7 @@ impl<T> Inbox<T> {
         };
         let is_first = unread.is_empty();
         unread.push(message);
+        emit!(Event::InboxPush { first: is_first });
         drop(messages);
         // After the message is there, or the thread could look too early and sleep again. Whoever
         // comes second finds that the first has seen to it.
@@ -45,7 +48,10 @@ impl<T> Inbox<T> {
     // ANCHOR: take
     /// Takes out all messages, oldest first. The next one to come unparks the thread again.
     pub fn take_all(&self) -> Vec<T> {
-        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
+        let mut messages = self.lock();
+        let unread = messages.as_mut().map(std::mem::take).unwrap_or_default();
+        emit!(Event::InboxTake { count: unread.len() });
+        unread
     }
 
     /// Takes no messages any more. Returns those that nobody has read.

@@ -19,6 +19,7 @@ use ch13_completion::{Driver, IoBuf, IoBufMut, open};
 use conformance::demo::{self, Version};
 use io_uring::types::Fd;
 use io_uring::{IoUring, opcode};
+use trace::{Event, OpKind, emit};
 
 const SIZE: usize = 6;
 
@@ -104,15 +105,20 @@ fn failing(blocks: &Blocks, socket: TcpStream, mut peer: TcpStream) -> Result<()
     println!("reader: the kernel writes to block {}, when something comes.", block.number());
     // SAFETY: the block is never freed. That it is given to somebody else is the point.
     unsafe { ring.submission().push(&entry) }?;
-    ring.submit()?;
+    emit!(Event::Sqe { op: 1, kind: OpKind::Recv });
+    emit!(Event::BufferLent { op: 1 });
+    let count = ring.submit()?;
+    emit!(Event::Submit { count });
     let receive = Receive { _block: block };
 
     println!("reader: nothing comes. I drop the future.");
     drop(receive);
+    emit!(Event::BufferHome { op: 1 });
 
     let canary = put_canary(blocks);
     say_something(&mut peer)?;
     ring.submit_and_wait(1)?;
+    emit!(Event::Cqe { op: 1, ok: true });
     look_after(&canary)
 }
 // ANCHOR_END: failing

@@ -1,4 +1,4 @@
-//! A server waits for a client, has enough of it, and drops the future: ten times. Each time a client
+//! A server waits for a client, has enough of it, and drops the future: three times. Each time a client
 //! comes when it is too late.
 //!
 //! Predict: how many file descriptors are open at the end that were not open at the beginning?
@@ -18,10 +18,12 @@ use std::time::Duration;
 
 use ch13_completion::{Driver, enter, open};
 use conformance::demo::{self, Version};
+use conformance::replay::say;
 use io_uring::types::Fd;
 use io_uring::{IoUring, opcode};
+use trace::{Event, OpKind, emit};
 
-const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 3;
 
 fn main() -> ExitCode {
     demo::run(|version| {
@@ -55,13 +57,15 @@ fn failing(listener: TcpListener) -> Result<usize, Box<dyn Error>> {
     let before = descriptors()?;
     // The numbers of those futures that wait.
     let mut waiting = HashSet::new();
-    for number in 0..ROUNDS {
+    for number in 1..=ROUNDS {
         let accept =
             opcode::Accept::new(Fd(listener.as_raw_fd()), ptr::null_mut(), ptr::null_mut());
         // SAFETY: the entry points to nothing, and the listener stays open.
         unsafe { ring.submission().push(&accept.build().user_data(number)) }?;
+        emit!(Event::Sqe { op: number, kind: OpKind::Accept });
         waiting.insert(number);
-        ring.submit()?;
+        let count = ring.submit()?;
+        emit!(Event::Submit { count });
 
         // The future is dropped, and does not wait any more.
         waiting.remove(&number);
@@ -69,11 +73,13 @@ fn failing(listener: TcpListener) -> Result<usize, Box<dyn Error>> {
         a_client_comes_and_goes(listener.local_addr()?)?;
         ring.submit_and_wait(1)?;
         for completion in ring.completion() {
+            emit!(Event::Cqe { op: completion.user_data(), ok: completion.result() >= 0 });
             if waiting.contains(&completion.user_data()) {
                 println!("Descriptor {} is for {number}.", completion.result());
             }
             // Otherwise it is for nobody: on to the next one.
         }
+        say(format!("Open, and not at the beginning: {}.", descriptors()? - before));
     }
     Ok(descriptors()? - before)
 }
@@ -94,6 +100,7 @@ fn mended(listener: TcpListener) -> Result<usize, Box<dyn Error>> {
         while driver.in_flight() > 0 {
             driver.wait(None)?;
         }
+        say(format!("Open, and not at the beginning: {}.", descriptors()? - before));
     }
     Ok(descriptors()? - before)
 }

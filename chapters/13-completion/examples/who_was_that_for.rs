@@ -16,6 +16,7 @@ use ch13_completion::{Key, Slab, open};
 use conformance::demo::{self, Version};
 use io_uring::types::Fd;
 use io_uring::{IoUring, opcode};
+use trace::{Event, OpKind, emit};
 
 fn main() -> ExitCode {
     demo::run(shop_and_bank)
@@ -41,7 +42,10 @@ fn shop_and_bank(version: Version) -> Result<(), Box<dyn Error>> {
         };
         // SAFETY: the entry points to nothing, and the listeners stay open.
         unsafe { ring.submission().push(&accept.build().user_data(data)) }?;
-        ring.submit().map_err(Box::<dyn Error>::from)
+        emit!(Event::Sqe { op: data, kind: OpKind::Accept });
+        let count = ring.submit()?;
+        emit!(Event::Submit { count });
+        Ok::<(), Box<dyn Error>>(())
     };
 
     let shop = TcpListener::bind("127.0.0.1:0")?;
@@ -63,6 +67,7 @@ fn shop_and_bank(version: Version) -> Result<(), Box<dyn Error>> {
     // SAFETY: the kernel has just made this descriptor, and told nobody else.
     let connection = unsafe { OwnedFd::from_raw_fd(completion.result()) };
     let data = completion.user_data();
+    emit!(Event::Cqe { op: data, ok: true });
     let greeting = match version {
         Version::Failing => {
             let key = waiting.keys().find(|key| place(*key) == data);

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use ch08_timers::{Deadlines, Key};
 use ch14_swap::Wheel;
 use conformance::demo::{self, Version};
+use trace::{Event, Recording, emit};
 
 const DEADLINES: [u64; 7] = [62, 63, 64, 65, 127, 129, 190];
 
@@ -35,9 +36,12 @@ impl TwoWheels {
     fn hang(&mut self, deadline: u64) {
         let (turn, slot) = (deadline / 64, (deadline % 64) as usize);
         if turn == self.now / 64 {
+            emit!(Event::TimerHang { timer: deadline, wheel: 0, slot });
             self.first[slot].push(deadline);
         } else {
-            self.second[turn as usize % 64].push(deadline);
+            let slot = turn as usize % 64;
+            emit!(Event::TimerHang { timer: deadline, wheel: 1, slot });
+            self.second[slot].push(deadline);
         }
     }
 
@@ -60,12 +64,22 @@ impl TwoWheels {
     // ANCHOR_END: fault
 
     fn take_slot(&mut self) -> Vec<u64> {
-        mem::take(&mut self.first[self.now as usize % 64])
+        let slot = self.now as usize % 64;
+        let due = mem::take(&mut self.first[slot]);
+        if !due.is_empty() {
+            emit!(Event::WheelTurn { wheel: 0, slot, tick: self.now });
+        }
+        due
     }
 
     fn cascade(&mut self) {
         if self.now.is_multiple_of(64) {
-            for deadline in mem::take(&mut self.second[(self.now / 64) as usize % 64]) {
+            let slot = (self.now / 64) as usize % 64;
+            let cascading = mem::take(&mut self.second[slot]);
+            if !cascading.is_empty() {
+                emit!(Event::WheelTurn { wheel: 1, slot, tick: self.now });
+            }
+            for deadline in cascading {
                 self.hang(deadline);
             }
         }
@@ -74,6 +88,8 @@ impl TwoWheels {
 
 /// When this crate's wheel has each deadline come.
 fn by_the_wheel() -> Vec<(u64, u64)> {
+    // Not a part of the run that is told of here.
+    let _elsewhere = Recording::new().attach();
     let start = Instant::now();
     let at = |tick| start + Duration::from_micros(tick);
     let mut wheel = Wheel::new(start);
@@ -96,6 +112,7 @@ fn main() -> ExitCode {
         let mut came = Vec::new();
         for now in 1..=256 {
             for deadline in wheels.tick(version) {
+                emit!(Event::TimerFire { timer: deadline });
                 println!("The deadline of tick {deadline} comes at tick {now}.");
                 came.push((deadline, now));
             }

@@ -80,6 +80,7 @@ impl Wheel {
         self.places.insert(key.id, Place { wheel, slot, position: hanging.len() });
         hanging.push((key, waker));
         self.occupied[wheel] |= 1 << slot;
+        trace::emit!(trace::Event::TimerHang { timer: key.id, wheel, slot });
         // ANCHOR_END: hang_body
     }
     // ANCHOR_END: hang
@@ -128,6 +129,7 @@ impl Wheel {
                 }
                 Some((wheel, slot, tick)) => {
                     self.now = tick;
+                    trace::emit!(trace::Event::WheelTurn { wheel, slot, tick: tick as u64 });
                     self.occupied[wheel] &= !(1 << slot);
                     let mut cascading = std::mem::take(&mut self.slots[wheel * SLOTS + slot]);
                     for (key, waker) in cascading.drain(..) {

@@ -80,6 +80,8 @@ impl Timers {
         let replaced = self.deadlines.borrow_mut().insert(key, waker);
         if replaced.is_none() {
             emit!(Event::TimerSet { timer: key.id });
+        } else {
+            emit!(Event::TimerWaker { timer: key.id });
         }
         // Only here is the old waker dropped, which may run any code: nothing is borrowed.
     }

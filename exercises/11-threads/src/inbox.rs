@@ -1,5 +1,7 @@
 use std::task::Waker;
 
+use trace::{Event, emit};
+
 use crate::sync::{Mutex, MutexGuard};
 
 /// How other threads reach a thread that runs an executor: messages, and an unpark for the first.
@@ -29,7 +31,10 @@ impl<T> Inbox<T> {
 
     /// Takes out all messages, oldest first. The next one to come unparks the thread again.
     pub fn take_all(&self) -> Vec<T> {
-        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
+        let mut messages = self.lock();
+        let unread = messages.as_mut().map(std::mem::take).unwrap_or_default();
+        emit!(Event::InboxTake { count: unread.len() });
+        unread
     }
 
     /// Takes no messages any more. Returns those that nobody has read.

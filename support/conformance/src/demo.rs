@@ -79,6 +79,15 @@ pub fn run(body: impl FnOnce(Version) -> Result<(), Box<dyn Error>>) -> ExitCode
     }
 }
 
+/// Runs `body` on another thread, as soon as the demo's own thread sleeps: then the steps of the two come
+/// in the same order each time. In a release build, where nothing is recorded, it is `thread::spawn`.
+pub fn spawn_when_asleep(body: impl FnOnce() + Send + 'static) {
+    match Recording::current() {
+        Some(recording) if trace::ENABLED => replay::spawn_when_asleep(&recording, body),
+        _ => drop(thread::spawn(body)),
+    }
+}
+
 /// What a demo said, and how it ended.
 #[derive(Debug)]
 pub struct Outcome {

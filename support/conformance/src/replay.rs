@@ -104,7 +104,7 @@ fn end(outcome: &Outcome) -> End {
                 .unwrap_or(said)
                 .into(),
         ),
-        _ => End::Failed(said.into()),
+        _ => End::Error(said.into()),
     }
 }
 
@@ -184,13 +184,10 @@ impl Others {
 
     /// Runs `body` on another thread, as soon as the scenario's own thread sleeps.
     pub fn when_asleep(&self, body: impl FnOnce() + Send + 'static) {
-        let Others { recording, running } = self.clone();
+        let running = self.running.clone();
         running.fetch_add(1, Ordering::Relaxed);
-        thread::spawn(move || {
-            if recording.wait_until(DEADLINE, is_asleep) {
-                let _attached = recording.attach();
-                body();
-            }
+        spawn_when_asleep(&self.recording, move || {
+            body();
             running.fetch_sub(1, Ordering::Relaxed);
         });
     }
@@ -200,10 +197,24 @@ impl Others {
     }
 }
 
-/// Whether the first thread has gone to sleep, and not awoken.
+/// Runs `body` on another thread, as soon as the first one sleeps. If that never happens, `body` does not
+/// run.
+pub(crate) fn spawn_when_asleep(recording: &Recording, body: impl FnOnce() + Send + 'static) {
+    let recording = recording.clone();
+    thread::spawn(move || {
+        if recording.wait_until(DEADLINE, is_asleep) {
+            let _attached = recording.attach();
+            body();
+        }
+    });
+}
+
+/// Whether the first thread has gone to sleep, and not awoken. To look without sleeping is no sleep.
 fn is_asleep(records: &[Record]) -> bool {
     let last = records.iter().rev().find(|record| record.thread == 0);
-    last.is_some_and(|record| matches!(record.event, Event::Park { .. }))
+    last.is_some_and(
+        |record| matches!(record.event, Event::Park { timeout } if timeout != Some(Duration::ZERO)),
+    )
 }
 
 /// Adds a line to the recording, as if the program had printed it.

@@ -1,4 +1,6 @@
 use std::env;
+use std::fs::File;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::{self, Builder};
@@ -13,6 +15,12 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// The environment variable that sets another deadline for [`watch`], in milliseconds.
 const DEADLINE_VARIABLE: &str = "TEST_DEADLINE_MS";
 
+/// The environment variable that names a file for a copy of the recording.
+const COPY_VARIABLE: &str = "TRACE_FILE";
+
+/// How many records are copied at most: a body that goes round and round would fill the disk.
+const COPY_LIMIT: usize = 100_000;
+
 /// Runs a test body on a thread of its own, recorded, and returns what it returns.
 ///
 /// # Panics
@@ -20,7 +28,9 @@ const DEADLINE_VARIABLE: &str = "TEST_DEADLINE_MS";
 /// knows: which task is pending, since when, whether its waker was kept, and what the reactor waits
 /// for. The body's thread is left behind then, because a thread cannot be killed.
 ///
-/// The environment variable `TEST_DEADLINE_MS` sets another deadline.
+/// The environment variable `TEST_DEADLINE_MS` sets another deadline. `TRACE_FILE` names a file into which
+/// the recording is copied as it grows ([`trace::read_copy`] reads it); when several bodies are watched,
+/// the last one's is there.
 pub fn watch<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
     let set = env::var(DEADLINE_VARIABLE).ok().and_then(|text| text.parse().ok());
     watch_for(set.map_or(DEADLINE, Duration::from_millis), body)
@@ -31,6 +41,12 @@ fn watch_for<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> T {
     let recording = Recording::new();
+    if let Some(path) = env::var_os(COPY_VARIABLE) {
+        match File::create(&path) {
+            Ok(file) => recording.copy_to(First { file, left: COPY_LIMIT }),
+            Err(error) => eprintln!("{}: {error}", path.display()),
+        }
+    }
     let (done, is_done) = channel();
     let name = thread::current().name().unwrap_or("test").to_string();
     let body_thread = Builder::new()
@@ -51,6 +67,26 @@ fn watch_for<T: Send + 'static>(
         panic!("still running after {deadline:?}\n{hang}");
     }
     body_thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// A file that takes so many writes, and ignores all others.
+struct First {
+    file: File,
+    left: usize,
+}
+
+impl Write for First {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.left > 0 {
+            self.left -= 1;
+            self.file.write_all(bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// What a body says when it panics.

@@ -52,10 +52,21 @@ pub enum Event {
     Try { fd: RawFd, slot: Direction, result: Io },
     /// A deadline was added.
     TimerSet { timer: u64 },
+    /// A deadline that is there already got another waker in the place of its own.
+    TimerWaker { timer: u64 },
+    /// A deadline was hung into a slot of a timer wheel, for the first time or by a cascade. Wheels and
+    /// slots are numbered from 0.
+    TimerHang { timer: u64, wheel: usize, slot: usize },
+    /// The time has come to a slot of a timer wheel: what hangs there is due, or cascades.
+    WheelTurn { wheel: usize, slot: usize, tick: u64 },
     /// A deadline came, and its waker is woken.
     TimerFire { timer: u64 },
     /// A deadline was taken back before it came.
     TimerCancel { timer: u64 },
+    /// A message was left in the inbox of a thread. The first one finds it empty.
+    InboxPush { first: bool },
+    /// A thread took this many messages out of its inbox.
+    InboxTake { count: usize },
     /// An operation was put into the submission queue of a ring.
     Sqe { op: OpId, kind: OpKind },
     /// The kernel was called, and took this many entries of the submission queue.
@@ -135,7 +146,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// Who called a waker. Written as `task3`, `fd7.read`, `op5` or `outside`.
+/// Who called a waker. Written as `task3`, `fd7.read`, `timer2`, `op5` or `outside`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Cause {
@@ -146,6 +157,8 @@ pub enum Cause {
     Task(TaskId),
     /// The reactor, because a file descriptor was ready.
     Fd(RawFd, Direction),
+    /// The timers, because a deadline has come.
+    Timer(u64),
     /// The ring, because an operation was completed.
     Op(OpId),
 }
@@ -156,6 +169,7 @@ impl fmt::Display for Cause {
             Cause::Outside => f.write_str("outside"),
             Cause::Task(task) => write!(f, "task{task}"),
             Cause::Fd(fd, direction) => write!(f, "fd{fd}.{direction}"),
+            Cause::Timer(timer) => write!(f, "timer{timer}"),
             Cause::Op(op) => write!(f, "op{op}"),
         }
     }
@@ -171,12 +185,16 @@ impl FromStr for Cause {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let unknown = || format!("{text:?} is no cause: expected task3, fd7.read, op5 or outside");
+        let unknown =
+            || format!("{text:?} is no cause: expected task3, fd7.read, timer2, op5 or outside");
         if text == "outside" {
             return Ok(Cause::Outside);
         }
         if let Some(task) = text.strip_prefix("task") {
             return task.parse().map(Cause::Task).map_err(|_| unknown());
+        }
+        if let Some(timer) = text.strip_prefix("timer") {
+            return timer.parse().map(Cause::Timer).map_err(|_| unknown());
         }
         if let Some(op) = text.strip_prefix("op") {
             return op.parse().map(Cause::Op).map_err(|_| unknown());

@@ -84,6 +84,11 @@ pub fn explain(records: &[Record], now: Duration) -> String {
                 flying.remove(&op);
             }
             Event::Wake { .. }
+            | Event::TimerWaker { .. }
+            | Event::TimerHang { .. }
+            | Event::WheelTurn { .. }
+            | Event::InboxPush { .. }
+            | Event::InboxTake { .. }
             | Event::FdAdd { .. }
             | Event::Ready { .. }
             | Event::Try { .. }

@@ -17,6 +17,7 @@
 //! assert_eq!(recording.events(), [Event::Spawn { task: 1 }]);
 //! ```
 
+mod chrome;
 mod event;
 mod explain;
 pub mod invariants;
@@ -26,6 +27,7 @@ mod replay;
 mod wire;
 mod words;
 
+pub use chrome::to_chrome_trace;
 pub use event::{Cause, Direction, Event, Io, MAIN, OpId, OpKind, PollResult, TaskId};
 pub use explain::explain;
 pub use json::to_json_lines;

@@ -33,8 +33,10 @@ pub enum End {
     Done,
     /// Nothing happens any more, and nothing ever will.
     Hung,
-    /// With this error, panic or signal.
+    /// By this panic or signal, in the middle of something.
     Failed(String),
+    /// It came to its end, and reports this error.
+    Error(String),
 }
 
 impl Replay<'_> {
@@ -92,7 +94,7 @@ impl Replay<'_> {
         });
         let rules = RULES
             .iter()
-            .filter(|rule| (rule.applies)(records) && (!rule.at_end || self.end == End::Done))
+            .filter(|rule| (rule.applies)(records) && (!rule.at_end || self.end.is_orderly()))
             .map(|rule| {
                 let broken = (rule.holds)(records).err();
                 json(&RuleLine {
@@ -125,11 +127,16 @@ impl Replay<'_> {
 }
 
 impl End {
+    /// Whether everything had its chance to come home.
+    fn is_orderly(&self) -> bool {
+        matches!(self, End::Done | End::Error(_))
+    }
+
     fn name(&self) -> &'static str {
         match self {
             End::Done => "done",
             End::Hung => "hung",
-            End::Failed(_) => "failed",
+            End::Failed(_) | End::Error(_) => "failed",
         }
     }
 
@@ -138,6 +145,7 @@ impl End {
             End::Done => "The program has come to its end.".into(),
             End::Hung => "Nothing happens any more: the program hangs.".into(),
             End::Failed(why) => format!("The program fails. {why}"),
+            End::Error(why) => format!("The program ends with an error. {why}"),
         }
     }
 }

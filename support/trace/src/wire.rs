@@ -12,6 +12,8 @@ const MARK: char = '\u{1e}';
 
 #[derive(Serialize, Deserialize)]
 struct Line {
+    /// Since the recording was made.
+    at: Duration,
     thread: usize,
     #[serde(flatten)]
     place: Place,
@@ -19,8 +21,8 @@ struct Line {
 }
 
 pub(crate) fn line(record: &Record) -> String {
-    let Record { thread, place, event, .. } = record.clone();
-    let line = Line { thread, place, event };
+    let Record { at, thread, place, event, .. } = record.clone();
+    let line = Line { at, thread, place, event };
     let json = serde_json::to_string(&line).expect("an event has only numbers and strings");
     format!("{MARK}{json}\n")
 }
@@ -40,6 +42,6 @@ fn read_line(seq: usize, line: &str) -> Result<Record, String> {
         return Ok(Record { seq, at: Duration::ZERO, thread: 0, place: Place::default(), event });
     };
     let line: Line = serde_json::from_str(json).map_err(|error| format!("{error}: {json}"))?;
-    let Line { thread, place, event } = line;
-    Ok(Record { seq, at: Duration::ZERO, thread, place, event })
+    let Line { at, thread, place, event } = line;
+    Ok(Record { seq, at, thread, place, event })
 }

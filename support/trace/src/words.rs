@@ -27,7 +27,7 @@ impl Cast {
     /// Nobody has a name.
     pub const NAMELESS: Cast = Cast { tasks: &[], fds: &[], threads: &[], timers: &[], ops: &[] };
 
-    fn task(&self, task: TaskId) -> String {
+    pub(crate) fn task(&self, task: TaskId) -> String {
         match name(self.tasks, task) {
             Some(name) => name.to_string(),
             None if task == MAIN => "the main future".to_string(),
@@ -47,7 +47,7 @@ impl Cast {
         name(self.ops, op).map_or_else(|| format!("operation {op}"), str::to_string)
     }
 
-    fn thread(&self, thread: usize) -> String {
+    pub(crate) fn thread(&self, thread: usize) -> String {
         match name(self.threads, thread) {
             Some(name) => name.to_string(),
             None if thread == 0 => "the thread".to_string(),
@@ -61,7 +61,7 @@ impl Cast {
         match event {
             Event::Note { .. } => clause,
             // These name the thread themselves.
-            Event::Park { .. } | Event::Unpark => capitalised(&clause),
+            Event::Park { .. } | Event::Unpark | Event::InboxTake { .. } => capitalised(&clause),
             _ if thread == 0 => capitalised(&clause),
             _ => capitalised(&format!("{}: {clause}", self.thread(thread))),
         }
@@ -138,6 +138,30 @@ impl Cast {
                 format!("a {slot} of {fd} {result}.")
             }
             Event::TimerSet { timer } => format!("{} is added.", self.timer(timer)),
+            Event::TimerWaker { timer } => {
+                format!("{} gets another waker, in the place of its own.", self.timer(timer))
+            }
+            Event::TimerHang { timer, wheel, slot } => {
+                format!("{} hangs in slot {slot} of wheel {}.", self.timer(timer), wheel + 1)
+            }
+            Event::WheelTurn { wheel, slot, tick } => {
+                format!("it is tick {tick}: the time of slot {slot} of wheel {}.", wheel + 1)
+            }
+            Event::InboxPush { first: true } => {
+                "a message goes into the inbox, which was empty.".into()
+            }
+            Event::InboxPush { first: false } => {
+                "a message goes into the inbox, behind others.".into()
+            }
+            Event::InboxTake { count: 0 } => {
+                format!("{} finds its inbox empty.", self.thread(thread))
+            }
+            Event::InboxTake { count: 1 } => {
+                format!("{} takes a message out of its inbox.", self.thread(thread))
+            }
+            Event::InboxTake { count } => {
+                format!("{} takes {count} messages out of its inbox.", self.thread(thread))
+            }
             Event::TimerFire { timer } => format!("{} has come.", self.timer(timer)),
             Event::TimerCancel { timer } => format!("{} is taken back.", self.timer(timer)),
             Event::Sqe { op, kind } => {
@@ -152,10 +176,7 @@ impl Cast {
             Event::Cqe { op, ok: true } => format!("{} is completed.", self.op(op)),
             Event::Cqe { op, ok: false } => format!("{} is completed, with an error.", self.op(op)),
             Event::OpCancel { op } => {
-                format!(
-                    "the future of {} is dropped, and the kernel asked to give it up.",
-                    self.op(op)
-                )
+                format!("the kernel will be asked to give {} up.", self.op(op))
             }
             Event::BufferLent { op } => {
                 format!("the buffer of {} goes to the kernel.", self.op(op))
@@ -172,6 +193,7 @@ impl Cast {
             Cause::Task(waker) => format!("by {}", self.task(waker)),
             Cause::Fd(fd, Direction::Read) => format!("because {} can be read", self.fd(fd)),
             Cause::Fd(fd, Direction::Write) => format!("because {} can be written", self.fd(fd)),
+            Cause::Timer(timer) => format!("because {} has come", self.timer(timer)),
             Cause::Op(op) => format!("because {} is completed", self.op(op)),
         }
     }

@@ -134,6 +134,8 @@ fn what_holds_in_the_end_is_no_matter_for_a_run_that_hangs() {
         lines(&html, "{\"rule\"").len()
     };
     assert_eq!((rules(End::Done), rules(End::Hung)), (1, 0));
+    // Who reports an error has come to the end; who panics has not.
+    assert_eq!((rules(End::Error("No.".into())), rules(End::Failed("No.".into()))), (1, 0));
 }
 
 #[test]
@@ -175,6 +177,7 @@ fn each_event_has_a_sentence() {
             wake(Cause::Fd(fd, write)),
             "The &lt;reader&gt; is woken because descriptor 1 can be written.",
         ),
+        (wake(Cause::Timer(2)), "The &lt;reader&gt; is woken because deadline 2 has come."),
         (wake(Cause::Op(4)), "The &lt;reader&gt; is woken because operation 4 is completed."),
         (park(None), "The thread goes to sleep, for as long as it takes."),
         (park(Some(Duration::ZERO)), "The thread looks at its sources, without sleeping."),
@@ -204,6 +207,20 @@ fn each_event_has_a_sentence() {
             "A read of descriptor 1 would block.",
         ),
         (Event::TimerSet { timer: 1 }, "Deadline 1 is added."),
+        (Event::TimerWaker { timer: 1 }, "Deadline 1 gets another waker, in the place of its own."),
+        (
+            Event::TimerHang { timer: 1, wheel: 1, slot: 0 },
+            "Deadline 1 hangs in slot 0 of wheel 2.",
+        ),
+        (
+            Event::WheelTurn { wheel: 1, slot: 1, tick: 64 },
+            "It is tick 64: the time of slot 1 of wheel 2.",
+        ),
+        (Event::InboxPush { first: true }, "A message goes into the inbox, which was empty."),
+        (Event::InboxPush { first: false }, "A message goes into the inbox, behind others."),
+        (Event::InboxTake { count: 0 }, "The thread finds its inbox empty."),
+        (Event::InboxTake { count: 1 }, "The thread takes a message out of its inbox."),
+        (Event::InboxTake { count: 3 }, "The thread takes 3 messages out of its inbox."),
         (Event::TimerFire { timer: 1 }, "Deadline 1 has come."),
         (Event::TimerCancel { timer: 1 }, "Deadline 1 is taken back."),
         (
@@ -214,10 +231,7 @@ fn each_event_has_a_sentence() {
         (Event::Submit { count: 2 }, "The kernel takes 2 entries of the submission queue."),
         (Event::Cqe { op: 1, ok: true }, "Operation 1 is completed."),
         (Event::Cqe { op: 1, ok: false }, "Operation 1 is completed, with an error."),
-        (
-            Event::OpCancel { op: 1 },
-            "The future of operation 1 is dropped, and the kernel asked to give it up.",
-        ),
+        (Event::OpCancel { op: 1 }, "The kernel will be asked to give operation 1 up."),
         (Event::BufferLent { op: 1 }, "The buffer of operation 1 goes to the kernel."),
         (Event::BufferHome { op: 1 }, "The buffer of operation 1 has come home."),
     ];

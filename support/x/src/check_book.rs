@@ -7,9 +7,13 @@ mod anchors;
 mod code_blocks;
 mod commands;
 mod figures;
+mod glossary;
 mod includes;
+mod next;
 mod stubs;
 mod summary;
+
+pub use includes::includes;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -43,7 +47,9 @@ pub fn problems(tree: &Tree) -> Vec<Problem> {
         code_blocks::check,
         commands::check,
         figures::check,
+        glossary::check,
         includes::check,
+        next::check,
         stubs::check,
         summary::check,
     ];
@@ -66,10 +72,13 @@ mod tests {
     fn a_book_without_faults_has_no_problems() {
         let tree = Tree::of([
             ("book/src/SUMMARY.md", "# Summary\n\n[Start](start.md)\n\n- [One](01-one/index.md)\n"),
-            ("book/src/start.md", "# Start\n\nWords to begin with.\n"),
+            (
+                "book/src/start.md",
+                "# Start\n\nWords to begin with.\n\nNext: [one](01-one/index.md).\n",
+            ),
             (
                 "book/src/01-one/index.md",
-                "# One\n\nA word.\n\n```rust,ignore\n{{#include ../../../chapters/one.rs:main}}\n```\n",
+                "# One\n\nA word.\n\n```rust,ignore\n{{#include ../../../chapters/one.rs:main}}\n```\n\nNext: [again](../start.md).\n",
             ),
             ("chapters/one.rs", "// ANCHOR: main\nfn main() {}\n// ANCHOR_END: main\n"),
         ]);
@@ -78,8 +87,7 @@ mod tests {
 
     #[test]
     fn all_checks_are_made_and_problems_come_sorted_by_place() {
-        let page =
-            "Words.\n\n{{#include gone.rs}}\n\nTODO\n\n`cargo test -p gone`\n\n```\ncode\n```\n";
+        let page = "Words.\n\n{{#include gone.rs}}\n\nTODO\n\n`cargo test -p gone`\n\n```\ncode\n```\n\nThe end.\n";
         let tree = Tree::of([
             ("book/src/SUMMARY.md", "[A](a.md)\n"),
             ("book/src/a.md", page),
@@ -93,6 +101,8 @@ mod tests {
             "book/src/a.md:5: \"TODO\"",
             "book/src/a.md:7: there is no crate",
             "book/src/a.md:9: a code block",
+            "book/src/a.md:13: the page does not end",
+            "book/src/b.md:1: the page does not end",
             "book/src/b.md:1: the page is not in SUMMARY.md.",
             "book/src/c.svg:1: no page shows",
             "book/src/c.svg:1: not XML",

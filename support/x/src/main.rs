@@ -1,12 +1,14 @@
 //! `cargo x`: the project's own tool.
 
 mod check_book;
+mod map;
+mod spell;
 mod tree;
 mod workshop;
 
 use std::env;
 use std::io::{self, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 
 use anyhow::{Context, Result};
@@ -37,6 +39,20 @@ enum Verb {
         /// The exercise: `04.1`. Without it, the first that is open.
         id: Option<String>,
     },
+    /// Records a test of an exercise, and opens the run in a browser, step by step.
+    ///
+    /// The test is the first one that fails or hangs, or the first of all if none does. The page is one
+    /// file below target/x/replay, which needs nothing else and works without a network.
+    Replay {
+        /// The exercise: `04.1`. Without it, the first that is open.
+        id: Option<String>,
+        /// The test to record, as `check` names it: `tasks::a_task_is_polled`.
+        #[arg(long)]
+        test: Option<String>,
+        /// Writes the run as Chrome trace events, too, which <https://ui.perfetto.dev> opens.
+        #[arg(long, value_name = "FILE")]
+        chrome: Option<PathBuf>,
+    },
     /// Gives the next hint.
     Hint {
         /// The exercise: `04.1`. Without it, the first that is open.
@@ -64,6 +80,16 @@ enum Verb {
     /// Checks the sources of the book: what mdBook would let pass.
     #[command(hide = true)]
     CheckBook,
+    /// Checks the spelling of the book.
+    #[command(hide = true)]
+    Spell,
+    /// Makes the map of the chapters and the index of the demos out of the sources.
+    #[command(hide = true)]
+    Map {
+        /// Writes nothing, and fails if a page is not what it would be made to be.
+        #[arg(long)]
+        check: bool,
+    },
     /// Makes the starters in `exercises` out of the chapters.
     #[command(hide = true)]
     Gen {
@@ -130,6 +156,11 @@ fn run(verb: Verb) -> Result<bool> {
             session.introduce(&chapter, &exercise);
             session.check(&chapter, &exercise)
         }
+        Verb::Replay { id, test, chrome } => {
+            let session = session()?;
+            let (chapter, exercise) = session.chosen(id.as_deref())?;
+            workshop::replay(&session, &chapter, &exercise, test.as_deref(), chrome.as_deref())
+        }
         Verb::Hint { id } => {
             let mut session = session()?;
             let (_, exercise) = session.chosen(id.as_deref())?;
@@ -152,6 +183,9 @@ fn run(verb: Verb) -> Result<bool> {
         Verb::Own { switch } => done(session()?.own(switch == Switch::On)),
         Verb::Doctor => Ok(workshop::doctor()),
         Verb::CheckBook => Ok(check_book(&Tree::read(&root)?)),
+        Verb::Spell => spell(&Tree::read(&root)?),
+        Verb::Map { check: false } => done(map::write(&root)),
+        Verb::Map { check: true } => check_map(&Tree::read(&root)?),
         Verb::Gen { check } => done(Workshop::read(&root)?.generate(check)),
         Verb::Plan { chapter } => done(Workshop::read_some(&root, &chapter)?.plan()),
         Verb::Verify { chapter } => {
@@ -175,4 +209,23 @@ fn check_book(tree: &Tree) -> bool {
         count => eprintln!("The book has {count} problems."),
     }
     problems.is_empty()
+}
+
+fn spell(tree: &Tree) -> Result<bool> {
+    let unknown = spell::unknown(tree)?;
+    for sentence in &unknown {
+        eprintln!("{sentence}");
+    }
+    Ok(unknown.is_empty())
+}
+
+fn check_map(tree: &Tree) -> Result<bool> {
+    let stale = map::stale(tree)?;
+    for sentence in &stale {
+        eprintln!("{sentence}");
+    }
+    if !stale.is_empty() {
+        eprintln!("Run `cargo x map`, and commit what it writes.");
+    }
+    Ok(stale.is_empty())
 }

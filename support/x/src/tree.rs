@@ -61,6 +61,11 @@ impl Tree {
     }
 
     #[cfg(test)]
+    pub fn of_owned(files: Vec<(PathBuf, String)>) -> Tree {
+        Tree { files: files.into_iter().collect() }
+    }
+
+    #[cfg(test)]
     pub fn of<const N: usize>(files: [(&str, &str); N]) -> Tree {
         let files = files.map(|(path, text)| (path.into(), text.into()));
         Tree { files: files.into() }
@@ -90,6 +95,16 @@ pub fn resolve(from: &Path, link: &str) -> PathBuf {
 /// The number, from 1, of the line that the byte `offset` is on.
 pub fn line_at(text: &str, offset: usize) -> usize {
     text[..offset].matches('\n').count() + 1
+}
+
+/// The id that mdBook gives to a heading, or to a term of a list of definitions.
+pub fn anchor_id(words: &str) -> String {
+    let letter = |c: char| match c {
+        c if c.is_alphanumeric() || c == '_' || c == '-' => Some(c.to_ascii_lowercase()),
+        c if c.is_whitespace() => Some('-'),
+        _ => None,
+    };
+    words.chars().filter_map(letter).collect()
 }
 
 #[cfg(test)]

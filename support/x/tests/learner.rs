@@ -294,6 +294,49 @@ fn a_hang_is_ended_and_explained_and_the_hint_fits() {
     contains(&text, "Nobody holds its waker, so nothing can wake it.");
     contains(&course.says(&["hint", "01.1"]).0, "Nobody holds the waker: call it.");
     contains(&course.says(&["hint", "01.1"]).0, "What does Pending promise?");
+
+    // The same run, step by step: in a page that needs nothing else, and for Perfetto.
+    let chrome = course.root.join("target/trace.json");
+    let (text, shown) = course.says(&["replay", "01.1", "--chrome", chrome.to_str().unwrap()]);
+    assert!(shown, "{text}");
+    contains(&text, "hung   tiny::waiting_once_comes_to_an_end");
+    let page = course.read("target/x/replay/01.1.html");
+    contains(&page, "<h1>01.1 Wait once</h1>");
+    contains(&page, r#"{"ev":"end","how":"hung"}"#);
+    contains(&page, "<li value=\"0\">The main future is polled.</li>");
+    contains(&page, "the main future returned Pending, and nobody kept its waker");
+    contains(&page, "customElements.define(\"rt-replay\"");
+    assert!(!page.contains("src=\"") && !page.contains("href=\""), "it needs another file");
+    let trace: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(chrome).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    assert!(events.iter().any(|event| event["ph"] == "B" && event["name"] == "park"), "{trace}");
+
+    // The solution can be looked at, too.
+    let solution = course.read(SOLUTION);
+    let solution = solution
+        .replace("        Poll::Pending\n        // END", &format!("{RIGHT}\n        // END"));
+    course.write(SOLUTION, &solution);
+    let (text, shown) = course.says(&["replay", "01.1"]);
+    assert!(shown, "{text}");
+    contains(&text, "passed tiny::waiting_once_comes_to_an_end");
+    contains(&course.read("target/x/replay/01.1.html"), r#"{"ev":"end","how":"done"}"#);
+}
+
+#[test]
+fn a_run_without_a_runtime_a_test_that_is_none_and_a_compiler_error_get_a_sentence() {
+    let course = Course::new("replay");
+    let (text, shown) = course.says(&["replay", "01.1"]);
+    assert!(!shown);
+    contains(&text, "failed tiny::waiting_once_comes_to_an_end (no runtime ran in it)");
+    contains(&text, "there is nothing to show");
+    let (text, shown) = course.says(&["replay", "01.1", "--test", "tiny::wrong"]);
+    assert!(!shown);
+    contains(&text, "there is no test tiny::wrong");
+    course.fill("        context.wakes()");
+    let (text, shown) = course.says(&["replay", "01.1"]);
+    assert!(!shown);
+    contains(&text, "01.1 does not compile yet.");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod crates;
 mod doctor;
 mod learner;
 mod manifest;
+mod replay;
 mod run;
 mod scratch;
 mod session;
@@ -20,6 +21,7 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 
 pub use doctor::doctor;
+pub use replay::replay;
 pub use session::Session;
 pub use watch::watch;
 

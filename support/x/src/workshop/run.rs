@@ -118,6 +118,20 @@ impl Tests {
     /// Runs one test. Its own watchdog explains a hang after `deadline`; a test that does not end
     /// even then is killed.
     pub fn run(&self, name: &str, deadline: Duration) -> Result<Verdict> {
+        self.run_with(name, deadline, &[])
+    }
+
+    /// As [`run`](Tests::run), and has what the test records copied to a file.
+    pub fn run_recorded(&self, name: &str, deadline: Duration, file: &Path) -> Result<Verdict> {
+        self.run_with(name, deadline, &[("TRACE_FILE", file)])
+    }
+
+    fn run_with(
+        &self,
+        name: &str,
+        deadline: Duration,
+        environment: &[(&str, &Path)],
+    ) -> Result<Verdict> {
         let (file, test) =
             name.split_once("::").with_context(|| format!("{name} names no file"))?;
         let Some(binary) = self.binaries.get(file) else {
@@ -127,6 +141,7 @@ impl Tests {
         command
             .args([test, "--exact", "--nocapture", "--test-threads=1"])
             .env("RUST_BACKTRACE", "0")
+            .envs(environment.iter().copied())
             .env("TEST_DEADLINE_MS", deadline.as_millis().to_string());
         let ended = run(&mut command, Some(2 * deadline))?;
         let output = format!("{}{}", ended.stdout, ended.stderr);

@@ -18,7 +18,10 @@ use super::show::{BAD, FAINT, GOOD, HEAD, complain, minutes, readable, say, styl
 use super::state::{State, replace};
 
 /// How long a learner's test may run before it counts as hung.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the watchdog of a test says of a hang.
+pub(super) const HUNG: &str = "still running after";
 
 /// A learner at work.
 pub struct Session {
@@ -93,8 +96,7 @@ impl Session {
         let tests = match self.built(chapter, &scratch)? {
             Built::Tests(tests) => tests,
             Built::Failed(errors) => {
-                say!("{}", in_exercises(errors_only(&errors).trim_end(), folder));
-                say!("{}", styled(BAD, format!("{} does not compile yet.", exercise.id)));
+                say_what_does_not_compile(exercise, &errors, folder);
                 self.remember(exercise, &errors, false);
                 return Ok(false);
             }
@@ -170,7 +172,7 @@ impl Session {
                 2 * PATIENCE
             ),
         };
-        let verdict = match said.contains("still running after") {
+        let verdict = match said.contains(HUNG) {
             true => "hung  ",
             false => "failed",
         };
@@ -201,7 +203,7 @@ impl Session {
     }
 
     /// Builds the learner's crate with tests from a clean copy.
-    fn built(&self, chapter: &Chapter, scratch: &Scratch) -> Result<Built> {
+    pub(super) fn built(&self, chapter: &Chapter, scratch: &Scratch) -> Result<Built> {
         let own = self.workshop.is_own()?;
         let mut files = self.workshop.workspace("../../..", own)?;
         for member in &self.workshop.chapters {
@@ -369,8 +371,13 @@ impl Workshop {
     }
 }
 
+pub(super) fn say_what_does_not_compile(exercise: &Exercise, errors: &str, scratch: &Path) {
+    say!("{}", in_exercises(errors_only(errors).trim_end(), scratch));
+    say!("{}", styled(BAD, format!("{} does not compile yet.", exercise.id)));
+}
+
 /// Names files as the learner knows them, not as the scratch workspace does.
-fn in_exercises(text: &str, scratch: &Path) -> String {
+pub(super) fn in_exercises(text: &str, scratch: &Path) -> String {
     let mut shown = text.replace(&format!("{}/", scratch.display()), "");
     for place in ["--> ", "panicked at ", "::: "] {
         for digit in '0'..='9' {

@@ -1,0 +1,143 @@
+//! Every page of the built book, and every replay on it.
+
+use anyhow::{Result, ensure};
+use browser::replay::{self, Replay};
+use browser::{Book, Browser, Scripts, Server, Theme, View, with_browser};
+
+/// All of a page and its replays that is loaded, in bytes.
+const HEAVIEST: u64 = 300_000;
+
+/// Fails with all that was found, a line for each.
+fn none(problems: &[String]) -> Result<()> {
+    ensure!(problems.is_empty(), "{} faults:\n{}", problems.len(), problems.join("\n"));
+    Ok(())
+}
+
+/// Runs `act` for each replay of the book, and fails with all that it finds.
+fn each_replay(
+    doing: &str,
+    view: View,
+    act: impl AsyncFn(&Browser, &Replay) -> Result<Vec<String>>,
+) -> Result<()> {
+    let book = Book::open()?;
+    let server = Server::start(book.folder())?;
+    with_browser(async |browser| {
+        let mut problems = Vec::new();
+        let mut count = 0;
+        for page in book.pages_with_replays()? {
+            let (replays, faults) = replay::each(browser, &server.base(), page, view, &act).await?;
+            count += replays;
+            problems.extend(faults);
+        }
+        ensure!(count > 0, "the book has no replay");
+        println!("{count} replays {doing}, {}", view.name());
+        none(&problems)
+    })
+}
+
+#[test]
+fn every_page_fits_its_window_and_complains_of_nothing() -> Result<()> {
+    let book = Book::open()?;
+    let server = Server::start(book.folder())?;
+    let opposite = |theme| if theme == Theme::Light { Theme::Dark } else { Theme::Light };
+    with_browser(async |browser| {
+        let mut problems = Vec::new();
+        for view in [View::WIDE, View::NARROW] {
+            for page in book.pages() {
+                let mut faults = browser.open(&server.base(), page, view).await?;
+                faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
+                browser.picture(page, view).await?;
+                faults.extend(browser.turn(View { theme: opposite(view.theme), ..view }).await?);
+                faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
+                faults.extend(browser.complaints(&server.base()).await?);
+                problems
+                    .extend(faults.iter().map(|fault| format!("{page}, {}: {fault}", view.name())));
+            }
+        }
+        println!("{} pages, wide and narrow, light and dark", book.pages().len());
+        none(&problems)
+    })
+}
+
+#[test]
+fn every_page_opens_from_a_file() -> Result<()> {
+    let book = Book::open()?;
+    let base = format!("file://{}/", book.folder().display());
+    // The page for a wrong address can be anywhere, so its links begin at the root of the server.
+    let pages = book.pages().iter().map(String::as_str).filter(|page| *page != "404.html");
+    with_browser(async |browser| {
+        browser.never_print().await?;
+        let mut problems = Vec::new();
+        for page in pages.chain(["print.html"]) {
+            let faults = browser.open(&base, page, View::WIDE).await?;
+            problems.extend(faults.iter().map(|fault| format!("{page}: {fault}")));
+        }
+        none(&problems)
+    })
+}
+
+#[test]
+fn without_scripts_every_page_is_read_and_every_run_is_told() -> Result<()> {
+    let book = Book::open()?;
+    let server = Server::start(book.folder())?;
+    with_browser(async |browser| {
+        let view = View { scripts: Scripts::Off, ..View::NARROW };
+        let mut problems = Vec::new();
+        let mut runs = 0;
+        for page in book.pages() {
+            let mut faults = browser.open(&server.base(), page, view).await?;
+            faults.extend(browser.call::<Vec<String>>("unreadable", vec![]).await?);
+            let (told, missing) = replay::read_told(browser).await?;
+            faults.extend(missing);
+            faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
+            runs += told;
+            problems.extend(faults.iter().map(|fault| format!("{page}: {fault}")));
+        }
+        println!("{runs} runs told without scripts");
+        none(&problems)
+    })
+}
+
+#[test]
+fn on_paper_every_run_is_told() -> Result<()> {
+    each_replay("on paper", View { paper: true, ..View::WIDE }, replay::print)
+}
+
+#[test]
+fn every_replay_goes_to_its_end_and_back_on_a_desk() -> Result<()> {
+    each_replay("to the end and back", View::WIDE, replay::walk)
+}
+
+#[test]
+fn every_replay_goes_to_its_end_and_back_on_a_phone() -> Result<()> {
+    each_replay("to the end and back", View::NARROW, replay::walk)
+}
+
+#[test]
+fn every_replay_is_played_predicted_and_clicked() -> Result<()> {
+    each_replay("played, predicted and clicked", View::WIDE, replay::use_all)
+}
+
+#[test]
+fn who_asks_for_less_motion_is_at_the_code_at_once() -> Result<()> {
+    each_replay("without motion", View { calm: true, ..View::WIDE }, replay::follow_link)
+}
+
+#[test]
+fn every_page_is_light() -> Result<()> {
+    let book = Book::open()?;
+    let mut weights = Vec::new();
+    for page in book.pages() {
+        weights.push((book.weight(page)?, page));
+    }
+    weights.sort();
+    let heavy: Vec<String> = weights
+        .iter()
+        .filter(|(bytes, _)| *bytes >= HEAVIEST)
+        .map(|(bytes, page)| format!("{page} has {bytes} bytes"))
+        .collect();
+    if let Some((bytes, page)) = weights.last() {
+        println!("the heaviest page, with its replays: {page}, {} KB", bytes / 1000);
+    }
+    none(&heavy)
+}

@@ -254,14 +254,15 @@ impl Readiness {
         if side.is_ready.get() {
             return context::poll_allowance(cx).map(Ok);
         }
-        if self.is_closed.get() {
-            return Poll::Ready(Err(Errno::CANCELED.into()));
-        }
         let before = side.waiting.take();
         if before.as_ref().is_some_and(|before| before.will_wake(cx.waker())) {
             side.waiting.set(before);
         } else {
             side.waiting.set(Some(cx.waker().clone()));
+        }
+        // After the waker is there: cloning it may run any code, also such as ends the runtime.
+        if self.is_closed.get() {
+            return Poll::Ready(Err(Errno::CANCELED.into()));
         }
         Poll::Pending
     }

@@ -455,7 +455,7 @@ unsafe impl Operation for Poll {
             Direction::Read => PollFlags::IN | PollFlags::RDHUP,
             Direction::Write => PollFlags::OUT,
         };
-        opcode::PollAdd::new(raw(&self.socket), events.bits().into()).build()
+        opcode::PollAdd::new(raw(&self.socket), events.bits() as u32).build()
     }
 
     fn attempt(&mut self) -> Result<u32, Errno> {

@@ -112,7 +112,8 @@ impl Future for Sleep {
             }
         };
         match self.state {
-            State::Over => Poll::Ready(()),
+            // Ticks that come faster than they are dealt with would keep the thread for ever.
+            State::Over => context::poll_allowance(cx),
             _ => Poll::Pending,
         }
     }

@@ -325,17 +325,18 @@ impl Uring {
             let slot = flights.slots.get_mut(key).expect("nothing is heard before the next park");
             slot.rare = Some(Box::new(Rare::Abandoned(Box::new(finish))));
             drop(flights);
-            self.cancel(key);
+            let _ = self.cancel(key);
         }
         // After the operation is where it stays alive: dropping a waker may run any code, and may panic.
         drop(waiting);
     }
 
-    fn cancel(&self, key: Key) {
+    /// # Errors
+    /// If the kernel takes nothing now. The operation comes to its end without, or is cancelled later.
+    fn cancel(&self, key: Key) -> io::Result<()> {
         let cancel = opcode::AsyncCancel::new(key.into()).build().user_data(NOBODY);
-        // SAFETY: the entry points to nothing. If it cannot be pushed, the operation comes to its end
-        // without.
-        let _ = unsafe { self.flights.borrow_mut().push(&cancel) };
+        // SAFETY: the entry points to nothing.
+        unsafe { self.flights.borrow_mut().push(&cancel) }
     }
 
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -416,10 +417,11 @@ impl Uring {
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
         let flights = self.flights.borrow();
-        let left: Vec<Key> = in_flight(&flights.slots).collect();
+        let mut left: Vec<Key> = in_flight(&flights.slots).collect();
         drop(flights);
-        left.into_iter().for_each(|key| self.cancel(key));
         while in_flight(&self.flights.borrow().slots).next().is_some() {
+            // Again, if the kernel was short of memory: nobody else would end what waits for a peer.
+            left.retain(|key| self.cancel(*key).is_err());
             let entered = enter(&self.flights.borrow().ring, 1, None);
             self.reap();
             if entered.is_err() {
@@ -446,7 +448,7 @@ impl Uring {
                 let waiting = slot.waiting.take();
                 drop(flights);
                 if fills {
-                    self.cancel(key);
+                    let _ = self.cancel(key);
                 }
                 wake(waiting);
             }

@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -34,7 +34,8 @@ pub(crate) struct Epoll {
     doorbell: Doorbell,
     sources: RefCell<Slab<Rc<Readiness>>>,
     reports: RefCell<Vec<epoll::Event>>,
-    timer: Timer,
+    /// From the first sleep with an end on.
+    timer: OnceCell<Timer>,
     /// Set when the runtime is gone: nobody asks the kernel any more.
     is_closed: Cell<bool>,
 }
@@ -78,15 +79,12 @@ impl Epoll {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let bell = epoll::EventData::new_u64(BELL);
         epoll::add(&epoll, &doorbell, bell, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
-        let timer = Timer::new()?;
-        let data = epoll::EventData::new_u64(TIMER);
-        epoll::add(&epoll, &timer.fd, data, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
         Ok(Epoll {
             epoll,
             doorbell,
             sources: RefCell::default(),
             reports: RefCell::new(Vec::with_capacity(REPORTS)),
-            timer,
+            timer: OnceCell::new(),
             is_closed: Cell::new(false),
         })
     }
@@ -148,15 +146,11 @@ impl Epoll {
     }
 
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let nanos = timeout.map(|timeout| timeout.as_nanos());
-        let timeout = match nanos {
-            // A timeout of epoll's own counts whole milliseconds, so it is left for this one.
-            Some(0) => Some(Timespec::default()),
-            Some(_) => {
-                self.timer.set(timeout.expect("it is there"))?;
-                None
-            }
-            None => None,
+        // A timeout of epoll's own counts whole milliseconds. It has to do where there is no timer.
+        let timeout = match timeout {
+            Some(left) if !left.is_zero() && self.set_timer(left).is_ok() => None,
+            // One that the kernel cannot count is none.
+            timeout => timeout.and_then(|timeout| Timespec::try_from(timeout).ok()),
         };
         let mut reports = self.reports.take();
         reports.clear();
@@ -173,12 +167,24 @@ impl Epoll {
         }
     }
 
+    /// # Errors
+    /// If no descriptor is left for the timer.
+    fn set_timer(&self, left: Duration) -> io::Result<()> {
+        if let Some(timer) = self.timer.get() {
+            return timer.set(left);
+        }
+        let timer = Timer::new()?;
+        let data = epoll::EventData::new_u64(TIMER);
+        epoll::add(&self.epoll, &timer.fd, data, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+        self.timer.get_or_init(|| timer).set(left)
+    }
+
     fn hear(&self, key: u64, flags: epoll::EventFlags) {
         use epoll::EventFlags;
 
         match key {
             BELL => return self.doorbell.hush(),
-            TIMER => return self.timer.is_over(),
+            TIMER => return self.timer.get().into_iter().for_each(Timer::is_over),
             _ => {}
         }
         // Somebody who was woken by an earlier report may have removed it.

@@ -84,12 +84,7 @@ pub(crate) fn is_entered() -> bool {
 pub(crate) fn wake_here(task: TaskName) -> bool {
     let Some(core) = CURRENT.get() else { return false };
     // SAFETY: as in `try_with`.
-    let executor = unsafe { &core.as_ref().executor };
-    let is_ours = executor.runtime() == task.runtime();
-    if is_ours {
-        executor.wake(task);
-    }
-    is_ours
+    unsafe { core.as_ref() }.executor.wake(task)
 }
 // ANCHOR_END: wake_here
 

@@ -39,11 +39,6 @@ impl Executor {
         }
     }
 
-    /// The number of the runtime.
-    pub(crate) fn runtime(&self) -> usize {
-        self.runtime
-    }
-
     /// How many tasks are not done.
     pub(crate) fn live(&self) -> usize {
         self.table.borrow().live
@@ -60,55 +55,73 @@ impl Executor {
     }
 
     // ANCHOR: wake
-    /// Has a task polled. Does nothing if it is done, or queued already.
+    /// Has a task polled. Does nothing if it is done, or queued already. Returns `false` if it is another
+    /// runtime's.
     #[inline(always)]
-    pub(crate) fn wake(&self, name: TaskName) {
-        if name.index() == MAIN {
-            if name == self.main_name() {
-                self.main_woken.set(true);
-            }
-            return;
-        }
-        let table = self.table.borrow();
-        let Some(task) = table.get(name) else { return };
+    pub(crate) fn wake(&self, name: TaskName) -> bool {
+        // SAFETY: the table is not borrowed mutably before this is over: it calls no code of others.
+        let table =
+            unsafe { self.table.try_borrow_unguarded() }.expect("nothing borrows it for long");
+        let Some(task) = table.get(name) else { return self.wake_nobody(name) };
         if task.state.get() != State::Queued {
             task.state.set(State::Queued);
             self.queue.push(task.clone());
         }
+        true
+    }
+
+    /// This name is not in the table: it is that of the main future, or that of a task which is done, or
+    /// another runtime's.
+    #[cold]
+    fn wake_nobody(&self, name: TaskName) -> bool {
+        if name == self.main_name() {
+            self.main_woken.set(true);
+        }
+        name.runtime() == self.runtime
     }
     // ANCHOR_END: wake
 
-    /// Polls the task that was queued first. Returns `false` if none is.
-    #[inline]
-    pub(crate) fn run_next(&self) -> bool {
-        let Some(task) = self.queue.pop() else {
-            return false;
-        };
+    /// Polls tasks in the order in which they were queued. Returns how many: at most `most`, and fewer if no
+    /// more are queued.
+    pub(crate) fn run(&self, most: usize) -> usize {
+        let mut polls = 0;
+        while polls < most
+            && let Some(task) = self.queue.pop()
+        {
+            self.run_task(&task);
+            polls += 1;
+        }
+        polls
+    }
+
+    #[inline(always)]
+    fn run_task(&self, task: &TaskRef) {
         if task.state.get() == State::Done {
             // It has woken itself in its last poll.
-            return true;
+            return;
+        }
+        if task.is_aborted.get() {
+            return self.abort(task);
         }
         // Before the poll, never after it: a wake during the poll asks for another one.
         task.state.set(State::Running);
         self.allowance.set(ALLOWANCE);
-        if !task.is_aborted.get() {
-            let waker = task.name.get().waker();
-            // SAFETY: the task is not done. It is polled here alone, and not again before this poll is
-            // over: the queue is not run from inside of it.
-            let is_done = unsafe { task.poll(&mut Context::from_waker(&waker)) };
-            if is_done {
-                self.finish(&task);
-                return true;
-            }
-        }
-        if task.is_aborted.get() {
-            // SAFETY: the task is not done, and its poll is over.
-            unsafe { task.cancel() };
-            self.finish(&task);
+        let waker = task.name.get().waker();
+        // SAFETY: the task is not done. It is polled here alone, and not again before this poll is over:
+        // the queue is not run from inside of it.
+        let is_done = unsafe { task.poll(&mut Context::from_waker(&waker)) };
+        if is_done {
+            self.finish(task);
         } else if task.state.get() == State::Running {
             task.state.set(State::Idle);
         }
-        true
+    }
+
+    #[cold]
+    fn abort(&self, task: &TaskRef) {
+        // SAFETY: the task is not done, and not being polled.
+        unsafe { task.cancel() };
+        self.finish(task);
     }
 
     /// The task has its output: nobody can wake it any more, and who waits for it is woken.

@@ -1,7 +1,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::task::name::TaskName;
 use crate::unwind::contain;
 
@@ -16,8 +16,13 @@ const CROWD: usize = 1024;
 
 /// How other threads reach a runtime: wakes, calls, and an unpark for the first of them.
 ///
-/// Built in chapter 11, section "An inbox".
-pub(crate) struct Inbox(Mutex<State>);
+/// Built in chapter 11, section "An inbox". What changed: whoever looks into an empty one takes no lock.
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    /// Set under the lock when something comes in, and before the unpark. So a thread that has not seen it is
+    /// not asleep, or is about to be woken.
+    has_mail: AtomicBool,
+}
 
 struct State {
     mail: Mail,
@@ -45,12 +50,8 @@ impl Mail {
 impl Inbox {
     /// An inbox of nobody.
     pub(crate) fn closed() -> Inbox {
-        Inbox(Mutex::new(State {
-            mail: Mail::default(),
-            crowd: CROWD,
-            unpark: None,
-            generation: 0,
-        }))
+        let state = State { mail: Mail::default(), crowd: CROWD, unpark: None, generation: 0 };
+        Inbox { state: Mutex::new(state), has_mail: AtomicBool::new(false) }
     }
 
     /// From now on, what comes in is for the thread that `unpark` wakes up.
@@ -70,6 +71,7 @@ impl Inbox {
         let mut state = self.lock();
         let unpark = state.unpark.take();
         let mail = mem::take(&mut state.mail);
+        self.has_mail.store(false, Ordering::Relaxed);
         drop(state);
         drop(unpark);
         // A call that is dropped may run any code, and the others are dropped all the same.
@@ -119,8 +121,11 @@ impl Inbox {
         }
         let was_empty = state.mail.is_empty();
         put(&mut state);
-        let is_first = was_empty && !state.mail.is_empty();
-        let unpark = if is_first { state.unpark.clone() } else { None };
+        let mut unpark = None;
+        if was_empty && !state.mail.is_empty() {
+            self.has_mail.store(true, Ordering::Release);
+            unpark = state.unpark.clone();
+        }
         drop(state);
         // After it is there, or the thread could look too early and sleep again. Whoever comes second
         // finds that the first has seen to it.
@@ -130,14 +135,19 @@ impl Inbox {
     }
     // ANCHOR_END: put
 
-    /// Takes out all that has come in. The next to come unparks the thread again.
-    pub(crate) fn take(&self) -> Mail {
+    /// Takes out all that has come in, if anything has. The next to come unparks the thread again.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Mail> {
+        if !self.has_mail.load(Ordering::Acquire) {
+            return None;
+        }
         let mut state = self.lock();
+        self.has_mail.store(false, Ordering::Relaxed);
         state.crowd = CROWD;
-        mem::take(&mut state.mail)
+        Some(mem::take(&mut state.mail))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while it holds the lock of an inbox")
+        self.state.lock().expect("nothing panics while it holds the lock of an inbox")
     }
 }

@@ -55,6 +55,7 @@
 struct Readme;
 
 mod blocking;
+mod cell;
 mod context;
 mod driver;
 mod executor;

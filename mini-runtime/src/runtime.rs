@@ -59,8 +59,10 @@ impl Core {
     // ANCHOR_END: visit
 
     fn open_inbox(&self) {
-        let mail = self.number.inbox().take();
-        mail.wakes.into_iter().for_each(|task| self.executor.wake(task));
+        let Some(mail) = self.number.inbox().take() else { return };
+        for task in mail.wakes {
+            self.executor.wake(task);
+        }
         mail.calls.into_iter().for_each(|call| call());
     }
 }
@@ -251,9 +253,7 @@ impl Runtime {
                         return output;
                     }
                 }
-                while polls < core.budget && core.executor.run_next() {
-                    polls += 1;
-                }
+                polls += core.executor.run(core.budget - polls);
                 if polls >= core.budget || core.executor.is_idle() {
                     core.visit_driver();
                     polls = 0;

@@ -50,25 +50,25 @@ impl<T> Slab<T> {
     /// If there are 2³² − 2 things in it.
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        self.insert_with(|| value)
+        self.insert_with(|_| value).0
     }
 
-    /// As `insert`, and makes the value when its place is known, so that it need not be moved.
+    /// As `insert`, of something that knows its key.
     ///
     /// # Panics
     /// As `insert`.
-    #[inline(always)]
-    pub(crate) fn insert_with(&mut self, value: impl FnOnce() -> T) -> Key {
+    #[inline]
+    pub(crate) fn insert_with(&mut self, value: impl FnOnce(Key) -> T) -> (Key, &mut T) {
         if self.free == END {
             self.grow();
         }
         let index = self.free;
         let place = &mut self.places[index as usize];
         debug_assert!(place.value.is_none(), "a free place is empty");
-        place.value = Some(value());
+        let key = Key { index, generation: place.generation };
         self.free = place.next;
         self.len += 1;
-        Key { index, generation: place.generation }
+        (key, place.value.insert(value(key)))
     }
 
     #[cold]
@@ -76,6 +76,12 @@ impl<T> Slab<T> {
         assert!(self.places.len() < MAX, "too many things at once");
         self.free = self.places.len() as u32;
         self.places.push(Place { generation: 0, next: END, value: None });
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        let place = self.places.get(key.index as usize)?;
+        place.value.as_ref().filter(|_| place.generation == key.generation)
     }
 
     #[inline]
@@ -88,17 +94,6 @@ impl<T> Slab<T> {
         let value = self.place(key)?.value.take()?;
         self.vacate(key);
         Some(value)
-    }
-
-    /// Drops what is there, in its place.
-    #[inline]
-    pub(crate) fn clear(&mut self, key: Key) {
-        if let Some(place) = self.place(key)
-            && place.value.is_some()
-        {
-            place.value = None;
-            self.vacate(key);
-        }
     }
 
     #[inline]
@@ -138,8 +133,8 @@ mod tests {
         assert_eq!(slab.remove(first), Some(1));
         let second = slab.insert(2);
         assert_eq!(second.index, first.index);
-        assert!(slab.get_mut(first).is_none() && slab.remove(first).is_none());
-        assert_eq!(slab.get_mut(second), Some(&mut 2));
+        assert!(slab.get(first).is_none() && slab.remove(first).is_none());
+        assert_eq!(slab.get(second), Some(&2));
     }
 
     #[test]

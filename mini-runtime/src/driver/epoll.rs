@@ -188,7 +188,7 @@ impl Epoll {
             _ => {}
         }
         // Somebody who was woken by an earlier report may have removed it.
-        let source = self.sources.borrow_mut().get_mut(key.into()).cloned();
+        let source = self.sources.borrow().get(key.into()).cloned();
         let Some(source) = source else { return };
         // An error or a hang-up is something to be read, and to be written to: the call will tell.
         let over = EventFlags::ERR | EventFlags::HUP;

@@ -1,4 +1,6 @@
+use std::cell::Cell;
 use std::io;
+use std::mem::{self, ManuallyDrop};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -6,11 +8,12 @@ use std::task::{Context, Poll, ready};
 use io_uring::squeue;
 use rustix::io::Errno;
 
+use crate::cell::fill;
 use crate::driver::Driver;
 use crate::driver::epoll::Direction;
-use crate::driver::uring::Uring;
+use crate::driver::uring::{Slot, Uring};
 use crate::net::socket::Socket;
-use crate::slab::Key;
+use crate::task::clone_of;
 use crate::unwind::contain;
 
 // ANCHOR: operation
@@ -65,11 +68,16 @@ pub(crate) unsafe trait Operation: 'static {
 /// Dropping it asks the kernel to give the operation up. It may be too late for that. Whatever the operation
 /// owns stays with the driver until the kernel has let go of it.
 #[must_use = "futures do nothing unless they are awaited"]
-pub(crate) struct Op<O: Operation> {
-    /// `None` when it is over. It may move while the kernel works on it; what it owns does not.
-    operation: Option<O>,
+pub(crate) struct Op<O: Operation>(
+    /// `None` when it is over. `Drop` takes it out in any case.
+    ManuallyDrop<Option<Pending<O>>>,
+);
+
+/// It may move while the kernel works on it; what the operation owns does not.
+struct Pending<O> {
+    operation: O,
     /// While a ring has it.
-    key: Option<Key>,
+    slot: Option<Rc<Slot>>,
 }
 // ANCHOR_END: op
 
@@ -77,6 +85,7 @@ pub(crate) struct Op<O: Operation> {
 impl<O: Operation> Unpin for Op<O> {}
 
 /// The ring that a socket is for.
+#[inline]
 pub(super) fn uring(socket: &Socket) -> &Uring {
     match &socket.core.driver {
         Driver::Uring(uring) => uring,
@@ -86,51 +95,81 @@ pub(super) fn uring(socket: &Socket) -> &Uring {
 
 impl<O: Operation> Op<O> {
     pub(crate) fn new(operation: O) -> Op<O> {
-        Op { operation: Some(operation), key: None }
+        Op(ManuallyDrop::new(Some(Pending { operation, slot: None })))
     }
 
     /// Whether it is done, and the next poll is ready. Unlike a poll, this leaves alone who waits for it.
     pub(crate) fn has_landed(&self) -> bool {
-        let operation = self.operation.as_ref().zip(self.key);
-        operation.is_some_and(|(operation, key)| uring(operation.socket()).has_landed(key))
+        let slot = self.0.as_ref().and_then(|pending| pending.slot.as_ref());
+        slot.is_some_and(|slot| slot.has_landed())
     }
 
+    #[inline(always)]
+    fn over(&mut self) -> O {
+        let Pending { operation, slot } = self.0.take().expect("it is not over");
+        debug_assert!(slot.is_none(), "it has landed");
+        // So it need not be dropped.
+        mem::forget(slot);
+        operation
+    }
+
+    /// The operation goes where it stays alive until its completion.
+    #[cold]
+    fn abandon(&mut self) {
+        // It may not have begun.
+        let Some(Pending { operation, slot: Some(slot) }) = self.0.take() else { return };
+        let socket = operation.socket().clone();
+        let mut operation = Some(operation);
+        uring(&socket).abandon(&slot, move |completion| {
+            let operation = operation.take();
+            let finish = move || drop(operation.map(|it| it.complete(completion.result())));
+            // Nobody wants the output. If it panics while it is dropped, nobody wants to know that either:
+            // the other operations have to be seen to.
+            contain(finish);
+        });
+    }
+}
+
+impl<O: Operation> Pending<O> {
     // ANCHOR: poll_round
     /// The result is that of a completion: a negative one is the number of an error.
     #[inline(always)]
     fn poll_round(&mut self, cx: &mut Context<'_>) -> Poll<i32> {
-        let operation = self.operation.as_mut();
-        let operation = operation.expect("an operation was polled after it was ready");
-        if let Some(key) = self.key {
-            let taken = uring(operation.socket()).take(key, cx.waker());
-            let Some(completion) = taken else { return Poll::Pending };
-            self.key = None;
+        let Pending { operation, slot } = self;
+        if let Some(flying) = slot {
+            let Some(completion) = flying.take(cx.waker()) else { return Poll::Pending };
+            let free = slot.take().expect("it was there a moment ago");
+            operation.socket().keep_slot(operation.direction(), free);
             return Poll::Ready(completion.result);
         }
         if operation.is_needless() {
             return Poll::Ready(0);
         }
-        if operation.socket().readiness().is_some() {
+        if let Driver::Epoll(_) = operation.socket().core.driver {
             return poll_attempt(operation, cx);
         }
         let entry = operation.entry();
+        let (ring, direction) = (uring(operation.socket()), operation.direction());
+        let free = operation.socket().slot(direction).unwrap_or_else(|| ring.new_slot());
         // SAFETY: what the entry points to is valid until the operation is dropped, as its type promises.
         // It is dropped when it has landed, and otherwise `abandon` keeps it until then.
-        match unsafe { uring(operation.socket()).submit(entry, cx.waker().clone(), false) } {
-            Ok(key) => {
-                self.key = Some(key);
+        match unsafe { ring.submit(entry, &free, clone_of(cx.waker())) } {
+            Ok(()) => {
+                fill(Cell::from_mut(slot), free);
                 Poll::Pending
             }
-            Err(error) => Poll::Ready(-error.raw_os_error()),
+            Err(error) => {
+                operation.socket().keep_slot(direction, free);
+                Poll::Ready(-error.raw_os_error())
+            }
         }
     }
     // ANCHOR_END: poll_round
+}
 
-    #[cold]
-    fn failed(&mut self, result: i32) -> O::Output {
-        let operation = self.operation.take().expect("it has just had a round");
-        operation.complete(Err(io::Error::from_raw_os_error(-result)))
-    }
+#[cold]
+fn failed(result: i32) -> io::Error {
+    io::Error::from_raw_os_error(-result)
 }
 
 /// Attempts an operation as soon as its socket is ready, until it does not block.
@@ -159,39 +198,24 @@ impl<O: Operation> Future for Op<O> {
     /// If it is polled after it was ready.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let pending = self.0.as_mut().expect("an operation was polled after it was ready");
         loop {
-            let result = ready!(self.poll_round(cx));
+            let result = ready!(pending.poll_round(cx));
             let Ok(result) = u32::try_from(result) else {
-                return Poll::Ready(self.failed(result));
+                return Poll::Ready(self.over().complete(Err(failed(result))));
             };
-            let operation = self.operation.as_mut().expect("it has just had a round");
-            if !operation.goes_on(result) {
-                let operation = self.operation.take().expect("it was there a moment ago");
-                return Poll::Ready(operation.complete(Ok(result)));
+            if !pending.operation.goes_on(result) {
+                return Poll::Ready(self.over().complete(Ok(result)));
             }
         }
     }
 }
 
 impl<O: Operation> Drop for Op<O> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(key) = self.key else { return };
-        if let Some(operation) = self.operation.take() {
-            abandon(key, operation);
+        if self.0.is_some() {
+            self.abandon();
         }
     }
-}
-
-/// The operation goes where it stays alive until its completion.
-#[cold]
-fn abandon<O: Operation>(key: Key, operation: O) {
-    let socket = operation.socket().clone();
-    let mut operation = Some(operation);
-    uring(&socket).abandon(key, move |completion| {
-        let operation = operation.take();
-        let finish = move || drop(operation.map(|it| it.complete(completion.result())));
-        // Nobody wants the output. If it panics while it is dropped, nobody wants to know that either: the
-        // other operations have to be seen to.
-        contain(finish);
-    });
 }

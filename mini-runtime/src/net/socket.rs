@@ -15,6 +15,7 @@ use crate::driver::Driver;
 use crate::driver::epoll::{Direction, Readiness};
 use crate::driver::op::{Op, Operation};
 use crate::driver::ops;
+use crate::driver::uring::Slot;
 use crate::io::{BufResult, Bufs, IoBuf, IoBufMut, only};
 use crate::runtime::Core;
 use crate::slab::Key;
@@ -39,6 +40,8 @@ pub(crate) struct Socket {
     kind: Kind,
     /// With epoll, what is known of its readiness.
     registration: Option<(Key, Rc<Readiness>)>,
+    /// With a ring, for each direction, the slot of the last operation, to be used again.
+    slots: [Cell<Option<Rc<Slot>>>; 2],
     /// For each direction, what the last message was made of, to be used again.
     messages: [Cell<Option<Message>>; 2],
 }
@@ -70,6 +73,27 @@ impl Socket {
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// A free slot of the ring, if one was kept.
+    #[inline]
+    pub(crate) fn slot(&self, direction: Direction) -> Option<Rc<Slot>> {
+        self.slots[direction as usize].take()
+    }
+
+    /// Keeps a slot that is free, to be used again.
+    #[inline]
+    pub(crate) fn keep_slot(&self, direction: Direction, slot: Rc<Slot>) {
+        if let Some(slot) = self.slots[direction as usize].replace(Some(slot)) {
+            self.free(&slot);
+        }
+    }
+
+    #[cold]
+    fn free(&self, slot: &Slot) {
+        if let Driver::Uring(uring) = &self.core.driver {
+            uring.free(slot);
+        }
     }
 
     /// What a message is made of.
@@ -234,6 +258,9 @@ impl AsFd for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         drop(self.take_fd());
+        for direction in [Direction::Read, Direction::Write] {
+            self.slot(direction).inspect(|slot| self.free(slot));
+        }
     }
 }
 
@@ -288,6 +315,7 @@ impl Owner {
             is_nonblocking,
             kind,
             registration,
+            slots: Default::default(),
             messages: Default::default(),
         })))
     }

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -19,16 +19,16 @@ use crate::io::{AsyncReadOwned, BufResult, IoBufMut, MAX_PIECES, fill_by_reads};
 pub struct Stream {
     /// On a ring, what `AsyncRead` is made of, once it is used. Before the socket, so that it is dropped
     /// before: then the operations in it are given up when the socket is closed.
-    reading: RefCell<Option<Box<Reading>>>,
+    reading: OnceCell<Box<RefCell<Reading>>>,
     /// The same for `AsyncWrite`. On its own, because a reader and a writer may be in the middle of
     /// something at the same time.
-    writing: RefCell<Option<Box<Writing>>>,
+    writing: OnceCell<Box<RefCell<Writing>>>,
     pub(crate) socket: Owner,
 }
 
 impl Stream {
     pub(crate) fn new(socket: Owner) -> Stream {
-        Stream { reading: RefCell::default(), writing: RefCell::default(), socket }
+        Stream { reading: OnceCell::new(), writing: OnceCell::new(), socket }
     }
 
     pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
@@ -108,11 +108,11 @@ impl Stream {
 
     /// Whether `poll_read` has asked for bytes that nobody has fetched.
     pub(crate) fn has_more(&self) -> bool {
-        self.reading.borrow().as_ref().is_some_and(|reading| reading.has_more())
+        self.reading.get().is_some_and(|reading| reading.borrow().has_more())
     }
 
     fn with_reading<R>(&self, f: impl FnOnce(&mut Reading) -> R) -> R {
-        f(self.reading.borrow_mut().get_or_insert_default())
+        f(&mut self.reading.get_or_init(Box::default).borrow_mut())
     }
 
     /// Reads what `poll_read` has asked for, and nobody has fetched.
@@ -149,8 +149,8 @@ impl Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let Some(readiness) = self.socket.readiness() else {
-            let mut writing = self.writing.borrow_mut();
-            return writing.get_or_insert_default().poll_write(&self.socket, cx, slices);
+            let writing = self.writing.get_or_init(Box::default);
+            return writing.borrow_mut().poll_write(&self.socket, cx, slices);
         };
         let slices = &slices[..slices.len().min(MAX_PIECES)];
         readiness.poll_io(Direction::Write, cx, || match slices {
@@ -164,8 +164,8 @@ impl Stream {
 
     /// Waits for a write that was begun and given up.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self.writing.borrow_mut() {
-            Some(writing) => writing.poll_sent(cx).map_ok(drop),
+        match self.writing.get() {
+            Some(writing) => writing.borrow_mut().poll_sent(cx).map_ok(drop),
             None => Poll::Ready(Ok(())),
         }
     }
@@ -183,14 +183,14 @@ impl Stream {
 impl AsyncReadOwned for Stream {
     fn read<B: IoBufMut>(&self, buf: B) -> impl Future<Output = BufResult<usize, B>> {
         if self.has_more() && buf.bytes_total() > 0 {
-            return Read::Polled(Box::pin(self.read_polled(buf)));
+            return Read::Polled(Box::pin(async { Box::new(self.read_polled(buf).await) }));
         }
         Read::Owned(self.socket.recv(buf))
     }
 
     fn read_exact<B: IoBufMut>(&self, buf: B) -> impl Future<Output = BufResult<(), B>> {
         if self.has_more() {
-            return Read::Polled(Box::pin(fill_by_reads(self, buf)));
+            return Read::Polled(Box::pin(async { Box::new(fill_by_reads(self, buf).await) }));
         }
         Read::Owned(self.socket.recv_exact(buf))
     }
@@ -214,8 +214,8 @@ impl AsyncReadOwned for Stream {
 
 /// The future of a read. It can be moved: nothing in it is pinned in place.
 enum Read<'a, O: Operation> {
-    /// After `poll_read` has asked for more than was fetched. Rare, so a box does not matter.
-    Polled(Pin<Box<dyn Future<Output = O::Output> + 'a>>),
+    /// After `poll_read` has asked for more than was fetched. Rare, so two boxes do not matter.
+    Polled(Pin<Box<dyn Future<Output = Box<O::Output>> + 'a>>),
     Owned(Op<O>),
 }
 
@@ -224,7 +224,7 @@ impl<O: Operation> Future for Read<'_, O> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         match self.get_mut() {
-            Read::Polled(polled) => polled.as_mut().poll(cx),
+            Read::Polled(polled) => polled.as_mut().poll(cx).map(|output| *output),
             Read::Owned(op) => Pin::new(op).poll(cx),
         }
     }

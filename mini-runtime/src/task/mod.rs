@@ -24,7 +24,7 @@ pub use remote::RemoteHandle;
 pub use set::JoinSet;
 pub use yield_now::{YieldNow, yield_now};
 
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::task::Waker;
 
 use self::name::TaskName;
@@ -80,5 +80,14 @@ pub(crate) fn wake(waiting: Option<Waker>) {
             mem::forget(waker);
         }
         None => contain(|| waker.wake()),
+    }
+}
+
+/// As `clone`. One of ours need not be asked how that is done.
+#[inline(always)]
+pub(crate) fn clone_of(waker: &Waker) -> Waker {
+    match TaskName::of(waker) {
+        Some(name) => ManuallyDrop::into_inner(name.waker()),
+        None => waker.clone(),
     }
 }

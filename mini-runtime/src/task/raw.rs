@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::name::TaskName;
 use super::{JoinError, wake};
+use crate::cell::fill;
 use crate::unwind::contain;
 
 /// What a task is doing.
@@ -285,18 +286,17 @@ impl RunQueue {
     pub(crate) fn push(&self, task: TaskRef) {
         match self.last.replace(Some(task.0)) {
             // SAFETY: the last task is in the queue, which has a share in it.
-            Some(last) => unsafe { last.as_ref() }.next.set(Some(task)),
-            None => self.first.set(Some(task)),
+            Some(last) => fill(&unsafe { last.as_ref() }.next, task),
+            None => fill(&self.first, task),
         }
     }
 
     pub(crate) fn pop(&self) -> Option<TaskRef> {
         let task = self.first.take()?;
-        let next = task.next.take();
-        if next.is_none() {
-            self.last.set(None);
+        match task.next.take() {
+            Some(next) => fill(&self.first, next),
+            None => self.last.set(None),
         }
-        self.first.set(next);
         Some(task)
     }
 

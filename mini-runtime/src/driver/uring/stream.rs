@@ -5,10 +5,10 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use io_uring::squeue;
 
-use super::Completion;
+use super::{Completion, Slot};
 use crate::driver::op::uring;
 use crate::net::socket::Socket;
-use crate::slab::Key;
+use crate::task::clone_of;
 
 /// An operation that is submitted once, and completed again and again: *multishot*.
 ///
@@ -34,7 +34,7 @@ pub(crate) unsafe trait Streaming: 'static {
 /// Dropping it asks the kernel to give the operation up. Items that nobody has fetched are dropped.
 pub(crate) struct StreamingOp<S: Streaming> {
     /// Since it was submitted.
-    key: Option<Key>,
+    slot: Option<Rc<Slot>>,
     /// `None` after it has moved to the driver.
     operation: Option<S>,
 }
@@ -43,7 +43,7 @@ impl<S: Streaming> Unpin for StreamingOp<S> {}
 
 impl<S: Streaming> StreamingOp<S> {
     pub(crate) fn new(operation: S) -> StreamingOp<S> {
-        StreamingOp { key: None, operation: Some(operation) }
+        StreamingOp { slot: None, operation: Some(operation) }
     }
 }
 
@@ -55,21 +55,20 @@ impl<S: Streaming> Stream for StreamingOp<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
         let this = self.get_mut();
         let operation = this.operation.as_mut().expect("it moves when this is dropped");
-        let Some(key) = this.key else {
+        let Some(slot) = &this.slot else {
             let entry = operation.entry();
+            let ring = uring(operation.socket());
             // SAFETY: what the entry points to is valid until the operation is dropped, as its type
             // promises. That is after its last completion: `abandon` keeps it until then.
-            return match unsafe {
-                uring(operation.socket()).submit(entry, cx.waker().clone(), true)
-            } {
-                Ok(key) => {
-                    this.key = Some(key);
+            return match unsafe { ring.submit_streaming(entry, clone_of(cx.waker())) } {
+                Ok(slot) => {
+                    this.slot = Some(slot);
                     Poll::Pending
                 }
                 Err(error) => Poll::Ready(Some(operation.item(Completion::failed(error)))),
             };
         };
-        match uring(operation.socket()).take_next(key, cx.waker()) {
+        match slot.take_next(cx.waker()) {
             None => Poll::Pending,
             Some(next) => Poll::Ready(next.map(|completion| operation.item(completion))),
         }
@@ -78,9 +77,9 @@ impl<S: Streaming> Stream for StreamingOp<S> {
 
 impl<S: Streaming> Drop for StreamingOp<S> {
     fn drop(&mut self) {
-        if let (Some(key), Some(mut operation)) = (self.key, self.operation.take()) {
+        if let (Some(slot), Some(mut operation)) = (self.slot.take(), self.operation.take()) {
             let socket = operation.socket().clone();
-            uring(&socket).abandon(key, move |completion| drop(operation.item(completion)));
+            uring(&socket).abandon(&slot, move |completion| drop(operation.item(completion)));
         }
     }
 }

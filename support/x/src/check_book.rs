@@ -10,6 +10,7 @@ mod figures;
 mod glossary;
 mod includes;
 mod next;
+mod predictions;
 mod stubs;
 mod summary;
 
@@ -50,6 +51,7 @@ pub fn problems(tree: &Tree) -> Vec<Problem> {
         glossary::check,
         includes::check,
         next::check,
+        predictions::check,
         stubs::check,
         summary::check,
     ];

@@ -158,6 +158,16 @@ test("each chapter from the third on has a replay", () => {
     assert.deepEqual(without, []);
 });
 
+test("each fault S1 to S7 has a replay of its demo, failing and mended", () => {
+    const index = readFileSync(join(BOOK, "demos.md"), "utf8");
+    const demos = [...index.matchAll(/^\| (S\d) \|.*?\[`(\w+)`\]/gm)];
+    const sideBySide = new Set(replays
+        .filter(({ names: [one, other] }) => other === one.replace(/-failing.html$/, "-mended.html"))
+        .map(({ names: [one] }) => one.match(/traces\/(.*)-failing.html$/)[1]));
+    const replayed = new Set(demos.filter(([, , demo]) => sideBySide.has(demo)).map(([, fault]) => fault));
+    assert.deepEqual([...replayed].sort(), ["S1", "S2", "S3", "S4", "S5", "S6", "S7"]);
+});
+
 test("rows take each step of each run once, in order, and at the same time as long as they agree", () => {
     for (const { page, names } of replays) {
         const runs = names.map(runOf);

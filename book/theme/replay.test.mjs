@@ -15,16 +15,26 @@ const BOOK = join(dirname(fileURLToPath(import.meta.url)), "../src");
 const files = (folder) => readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? files(join(folder, entry.name)) : [join(folder, entry.name)]);
 
-/** The JSON lines and the sentences of a piece of HTML, as the element finds them. */
-function parts(html) {
-    const script = html.match(/<script[^>]*>([^]*?)<\/script>/)[1];
+/** The run of a piece of HTML, as the element finds it: from its JSON lines and its sentences. */
+function runIn(html) {
+    const script = html.match(/<script[^>]*>([^]*?)<\/script>/);
+    if (script === null) throw new BrokenTrace("it holds no trace.");
     const sentences = [...html.matchAll(/<li[^>]*>(.*?)<\/li>/g)].map(([, sentence]) => sentence);
-    return [script, sentences];
+    return readRun(script[1], sentences);
 }
 
-const traces = files(BOOK)
-    .filter((file) => /\/traces\/[^/]*\.html$/.test(file))
-    .map((file) => ({ name: file.slice(BOOK.length + 1), run: readRun(...parts(readFileSync(file, "utf8"))) }));
+/** Each recorded run with its name, and what is wrong with the files that hold none. */
+const traces = [];
+const broken = [];
+for (const file of files(BOOK).filter((file) => /\/traces\/[^/]*\.html$/.test(file))) {
+    const name = file.slice(BOOK.length + 1);
+    try {
+        traces.push({ name, run: runIn(readFileSync(file, "utf8")) });
+    } catch (error) {
+        if (!(error instanceof BrokenTrace)) throw error;
+        broken.push(`book/src/${name}: ${error.message} Run \`make record\`, which writes it anew.`);
+    }
+}
 
 /** What stands together in an `<rt-replay>`, as pages include it. */
 const replays = files(BOOK).filter((file) => file.endsWith(".md")).flatMap((file) =>
@@ -36,6 +46,9 @@ const replays = files(BOOK).filter((file) => file.endsWith(".md")).flatMap((file
 
 const runOf = (name) => traces.find((trace) => trace.name === name)?.run;
 
+/** The replays whose traces are all there. */
+const whole = replays.filter(({ names }) => names.every((name) => runOf(name) !== undefined));
+
 /** Numbers that look random, and are the same each time. */
 function* numbers(seed) {
     for (let state = seed; ; ) {
@@ -43,6 +56,8 @@ function* numbers(seed) {
         yield state;
     }
 }
+
+test("every trace can be replayed", () => assert.deepEqual(broken, []));
 
 test("there are traces, and every one is shown by a page", () => {
     assert.ok(traces.length > 0);
@@ -169,7 +184,7 @@ test("each fault S1 to S7 has a replay of its demo, failing and mended", () => {
 });
 
 test("rows take each step of each run once, in order, and at the same time as long as they agree", () => {
-    for (const { page, names } of replays) {
+    for (const { page, names } of whole) {
         const runs = names.map(runOf);
         const rows = rowsOf(runs);
         assert.deepEqual(rows[0], runs.map(() => 0), page);
@@ -201,7 +216,7 @@ test("two runs meet again after a difference, and a run that is over waits for n
 });
 
 test("a question has its answer among two to four choices, and no choice twice", () => {
-    for (const { page, names } of replays) {
+    for (const { page, names } of whole) {
         const runs = names.map(runOf);
         for (const row of rowsOf(runs).slice(0, -1)) {
             const asked = question(runs, row);

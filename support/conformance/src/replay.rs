@@ -241,11 +241,13 @@ fn compare(name: &str, replay: &Replay<'_>) {
             .unwrap_or_else(|error| panic!("{}: {error}", shown.display()));
         return;
     }
-    let committed = fs::read_to_string(&file).unwrap_or_default();
+    // What is no UTF-8 is a difference, like any other.
+    let committed = fs::read(&file).unwrap_or_default();
+    let committed = String::from_utf8_lossy(&committed);
     if let Some(difference) = difference(&committed, &recorded) {
         panic!(
-            "{} is not what the code does now. {difference}\nIf this is as it should be, `make record` \
-             writes the file anew.",
+            "{} is not what the code does now. {difference}\nIf the code is right, run `make record`, \
+             which writes the file anew.",
             shown.display()
         );
     }

@@ -13,6 +13,7 @@ mod next;
 mod predictions;
 mod stubs;
 mod summary;
+mod traces;
 
 pub use includes::includes;
 
@@ -54,6 +55,7 @@ pub fn problems(tree: &Tree) -> Vec<Problem> {
         predictions::check,
         stubs::check,
         summary::check,
+        traces::check,
     ];
     let mut problems: Vec<Problem> = checks.iter().flat_map(|check| check(tree)).collect();
     problems.sort();

@@ -18,7 +18,7 @@ struct TraceEvent<'a> {
     ph: &'static str,
     /// Microseconds.
     ts: f64,
-    pid: u32,
+    pid: usize,
     tid: usize,
     /// How far a line is drawn for what happens: `t`, in its own thread.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,8 +29,26 @@ struct TraceEvent<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Args<'a> {
-    Event { event: &'a Event, place: String },
-    Name { name: String },
+    Event {
+        event: &'a Event,
+        place: String,
+    },
+    /// What is said of the end of a slice lies beside what was said of its beginning.
+    End {
+        end: &'a Event,
+        end_place: String,
+    },
+    Name {
+        name: String,
+    },
+}
+
+/// The number of the process. The thread with the same number is its main thread.
+const PROCESS: usize = 1;
+
+/// The number of a thread. There is no 0: that is the idle thread of the kernel, which is not shown.
+fn number(thread: usize) -> usize {
+    PROCESS + thread
 }
 
 /// Writes a run as JSON that <https://ui.perfetto.dev> opens: polls and sleeps as slices on the track
@@ -43,8 +61,8 @@ pub fn to_chrome_trace(cast: &Cast, records: &[Record]) -> String {
         name: "thread_name".into(),
         ph: "M",
         ts: 0.0,
-        pid: 1,
-        tid: thread,
+        pid: PROCESS,
+        tid: number(thread),
         s: None,
         args: Args::Name { name: cast.thread(thread) },
     });
@@ -64,13 +82,18 @@ fn trace_event<'a>(cast: &Cast, record: &'a Record) -> TraceEvent<'a> {
         Event::Unpark => ("E", "park".into()),
         _ => ("i", cast.sentence(*thread, event)),
     };
+    let place = format!("{}:{}", place.file, place.line);
     TraceEvent {
         name,
         ph,
         ts: at.as_nanos() as f64 / 1000.0,
-        pid: 1,
-        tid: *thread,
+        pid: PROCESS,
+        tid: number(*thread),
         s: (ph == "i").then_some("t"),
-        args: Args::Event { event, place: format!("{}:{}", place.file, place.line) },
+        args: if ph == "E" {
+            Args::End { end: event, end_place: place }
+        } else {
+            Args::Event { event, place }
+        },
     }
 }

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
 
 const { BrokenTrace, FOLDS, History, badges, eventOf, keyOf, lengthOf, question, readRun, rowsOf } =
     createRequire(import.meta.url)("./replay.js");
@@ -53,7 +54,8 @@ const whole = replays.filter(({ names }) => names.every((name) => runOf(name) !=
 function* numbers(seed) {
     for (let state = seed; ; ) {
         state = (state * 1103515245 + 12345) % 2 ** 31;
-        yield state;
+        // The low bits repeat themselves soon.
+        yield state >>> 8;
     }
 }
 
@@ -73,26 +75,92 @@ test("a replay includes one or two traces, and begins at an event of the first",
     }
 });
 
-test("whatever way leads to a step, the states there are the same", () => {
+test("whatever way leads to a step, the states there are the same", (t) => {
+    let steps = 0;
     for (const { name, run } of traces) {
         for (const [panel, fold] of Object.entries(FOLDS)) {
             const forward = [fold.start];
             run.events.forEach((event) => forward.push(fold.next(forward.at(-1), event)));
             const wanted = forward.map((state) => structuredClone(state));
-            const history = new History(fold, run.events);
+            const counts = [...wanted.keys()];
             const walk = numbers(name.length + panel.length);
-            for (let step = 0; step < 200; step += 1) {
-                const count = walk.next().value % forward.length;
-                assert.deepEqual(history.at(count), wanted[count], `${name}, ${panel}, after ${count}`);
+            const jumps = Array.from({ length: 100 }, () => walk.next().value % counts.length);
+            // One goes back from the end without having seen what is before it.
+            for (const way of [[...counts, ...counts.toReversed(), ...jumps], counts.toReversed()]) {
+                const history = new History(fold, run.events);
+                for (const count of way) {
+                    assert.deepEqual(history.at(count), wanted[count], `${name}, ${panel}, after ${count}`);
+                    steps += 1;
+                }
             }
             // A fold makes new states, and leaves the old ones alone.
             assert.deepEqual(forward, wanted, `${name}, ${panel}`);
         }
     }
+    t.diagnostic(`${traces.length} traces, ${Object.keys(FOLDS).length} panels, ${steps} states compared`);
+});
+
+test("each panel has a trace that uses it, and that changes its state", () => {
+    for (const [panel, fold] of Object.entries(FOLDS)) {
+        const moves = ({ events }) => events.some(fold.uses)
+            && new Set(events.map((_, n) => inspect(new History(fold, events).at(n), { depth: 9 }))).size > 1;
+        assert.ok(traces.some(({ run }) => moves(run)), panel);
+    }
 });
 
 /** The state of a panel after these events. */
 const after = (panel, ...events) => events.reduce(FOLDS[panel].next, FOLDS[panel].start);
+
+test("a task is new, queued, polled, pending or done, and says what it waits for", () => {
+    const task = (...events) => after("tasks", { ev: "spawn", task: 1 }, ...events).tasks.get(1);
+    const poll = { ev: "poll_start", task: 1 };
+    const pending = { ev: "poll_end", task: 1, result: "pending", wakers: 1 };
+    assert.equal(task().life, "new");
+    assert.deepEqual(after("tasks", { ev: "enqueue", task: 2 }, { ev: "enqueue", task: 1 }).queue, [2, 1]);
+    assert.deepEqual(after("tasks", { ev: "enqueue", task: 2 }, { ev: "enqueue", task: 1 }, { ev: "poll_start", task: 2 }).queue, [1]);
+    const running = task(poll);
+    assert.deepEqual([running.life, running.polls], ["running", 1]);
+    const waits = task(poll, { ev: "slot_set", fd: 3, slot: "read" }, { ev: "timer_set", timer: 4 }, { ev: "sqe", op: 5, kind: "recv" }, pending);
+    assert.deepEqual([waits.life, waits.wakers, waits.waitsFor], ["pending", 1, ["fd3.read", "timer4", "op5"]]);
+    const told = task(poll, { ev: "slot_set", fd: 3, slot: "read" }, pending, { ev: "slot_clear", fd: 3, slot: "read" }, { ev: "wake", task: 1, by: "fd3.read" });
+    assert.deepEqual([told.waitsFor, told.woken], [[], true]);
+    assert.equal(task(poll, { ev: "poll_end", task: 1, result: "ready", wakers: 0 }, { ev: "task_drop", task: 1 }).life, "done");
+    assert.equal(task(poll, pending, { ev: "task_drop", task: 1 }).life, "dropped");
+    assert.equal(task({ ev: "waker_clone", task: 1 }, { ev: "waker_clone", task: 1 }, { ev: "waker_drop", task: 1 }).wakers, 1);
+});
+
+test("a thread sleeps from park to unpark, each for itself", () => {
+    const asleep = (...events) => [...after("threads", ...events).threads].map(([id, { asleep }]) => [id, asleep]);
+    const park = { ev: "park", timeout: null };
+    assert.deepEqual(asleep(park, { ev: "wake", task: 1, thread: 1 }), [[0, true], [1, false]]);
+    assert.deepEqual(asleep(park, { ...park, thread: 1 }, { ev: "unpark" }), [[0, false], [1, true]]);
+    assert.equal(after("threads", park, { ev: "end", how: "hung" }).end, "hung");
+});
+
+test("a slot has the waker of the task that armed it, and a report uses up what the kernel was asked for", () => {
+    const fd = (...events) => after("reactor", { ev: "fd_add", fd: 1 }, { ev: "poll_start", task: 2 }, ...events).fds.get(1);
+    const arm = [{ ev: "slot_set", fd: 1, slot: "read" }, { ev: "interest", fd: 1, read: true, write: false }];
+    assert.deepEqual(fd(), { read: null, write: null, asks: { read: false, write: false }, reported: null });
+    assert.deepEqual(fd(...arm), { read: 2, write: null, asks: { read: true, write: false }, reported: null });
+    const reported = fd(...arm, { ev: "ready", fd: 1, read: true, write: false });
+    assert.deepEqual([reported.asks.read, reported.reported.read, reported.read], [false, true, 2]);
+    assert.equal(fd(...arm, { ev: "slot_clear", fd: 1, slot: "read" }).read, null);
+    assert.equal(fd(...arm, { ev: "fd_delete", fd: 1 }).asks, null);
+});
+
+test("an operation goes from the queue to the kernel and back, and its buffer with it", () => {
+    const sqe = (op) => ({ ev: "sqe", op, kind: "recv" });
+    const state = (...events) => after("ring", sqe(1), { ev: "buffer_lent", op: 1 }, sqe(2), ...events);
+    const places = (...events) => [...state(...events).ops.values()].map(({ at }) => at);
+    assert.deepEqual(places(), ["queue", "queue"]);
+    assert.deepEqual(places({ ev: "submit", count: 1 }), ["kernel", "queue"]);
+    assert.deepEqual(state({ ev: "submit", count: 1 }).queue, [2]);
+    assert.deepEqual(places({ ev: "submit", count: 2 }, { ev: "cqe", op: 1, ok: true }), ["completed", "kernel"]);
+    assert.equal(state().ops.get(1).buffer, "kernel");
+    assert.equal(state({ ev: "buffer_home", op: 1 }).ops.get(1).buffer, "home");
+    assert.equal(state({ ev: "op_cancel", op: 2 }).ops.get(2).cancelled, true);
+    assert.equal(state().ops.get(2).buffer, null);
+});
 
 test("a deadline wakes whoever was polled last when it was left, and goes when it comes", () => {
     const poll = (task) => ({ ev: "poll_start", task });

@@ -169,6 +169,76 @@ function followsAtOnce(replay) {
     return isThere && document.getAnimations().length === 0;
 }
 
+/**
+ * Goes through a replay, follows each link to the code of the page, and counts them. Says where the marked
+ * line is not the line that the replay shows.
+ */
+function misled(replay) {
+    const problems = [];
+    let links = 0;
+    const [back, step] = replay.querySelectorAll(".rt-bar button");
+    while (!back.disabled) back.click();
+    while (!step.disabled) {
+        step.click();
+        for (const where of replay.querySelectorAll(".rt-where:has(.rt-link)")) {
+            links += 1;
+            where.querySelector(".rt-link").click();
+            const wanted = where.querySelector(".rt-line").textContent.trim();
+            const marked = [...document.querySelectorAll(".rt-mark")].map(lineUnder);
+            if (!marked.includes(wanted)) {
+                problems.push(`at step ${shown(replay).row} the link leads to “${marked}” instead of “${wanted}”`);
+            }
+        }
+    }
+    return [links, problems];
+}
+
+/** The line of code that lies under a mark. */
+function lineUnder(mark) {
+    bring(mark);
+    const code = mark.parentElement.querySelector("code");
+    const { top, height } = mark.getBoundingClientRect();
+    const under = document.caretRangeFromPoint(code.getBoundingClientRect().left + 20, top + height / 2);
+    const before = document.createRange();
+    before.setStart(code, 0);
+    before.setEnd(under.startContainer, under.startOffset);
+    const number = before.toString().split("\n").length - 1;
+    return code.textContent.split("\n")[number].trim();
+}
+
+/** The pauses from step to step, in milliseconds, as the reader chooses one speed after the other. */
+function pauses(replay) {
+    const speeds = replay.querySelector("select");
+    const play = replay.querySelectorAll(".rt-bar button")[2];
+    const real = window.setInterval;
+    const seen = [];
+    window.setInterval = (_, pause) => seen.push(pause);
+    play.click();
+    seen.length = 0;
+    for (const { value } of speeds.options) {
+        speeds.value = value;
+        speeds.dispatchEvent(new Event("change"));
+    }
+    play.click();
+    window.setInterval = real;
+    return seen;
+}
+
+/** The panels of a replay by their names, and whether what they show changes in the course of the run. */
+function panels(replay) {
+    const [back, step] = replay.querySelectorAll(".rt-bar button");
+    while (!back.disabled) back.click();
+    const all = [...replay.querySelectorAll(".rt-panel")].map((panel) => ({
+        panel, before: panel.innerText, name: [...panel.classList].at(-1).replace("rt-panel-", ""),
+    }));
+    const change = new Set();
+    while (!step.disabled) {
+        step.click();
+        all.filter(({ panel, before }) => panel.innerText !== before).forEach(({ name }) => change.add(name));
+    }
+    return Object.fromEntries(all.map(({ name }) => [name, change.has(name)]));
+}
+
 /** Scrolls an element to the middle of the window. */
 function bring(element) {
     element.scrollIntoView({ block: "center", behavior: "instant" });

@@ -1,6 +1,6 @@
 //! Replays, driven as a reader does it, and held against the traces that they show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -261,6 +261,7 @@ pub async fn walk(browser: &Browser, replay: &Replay) -> Result<Vec<String>> {
     }
     for state in first.states.iter().chain(&notes.states) {
         problems.extend(unlike(state, &replay.runs));
+        problems.extend(out_of_step(state, &replay.runs));
     }
     if let Some(end) = notes.states.first() {
         for (lane, run) in end.lanes.iter().zip(&replay.runs) {
@@ -273,6 +274,16 @@ pub async fn walk(browser: &Browser, replay: &Replay) -> Result<Vec<String>> {
     replay.element.send_keys(keys(&[Key::End])).await?;
     browser.picture_of(&replay.element, &replay.name, replay.view).await?;
     Ok(problems)
+}
+
+/// Where one of two runs is ahead of the other, although they have agreed so far.
+fn out_of_step(state: &Shown, runs: &[Run]) -> Option<String> {
+    let ([left, right], [one, other]) = (&state.lanes[..], runs) else { return None };
+    let agree = one.sentences.iter().zip(&other.sentences).take_while(|(one, other)| one == other);
+    let is_apart = left.taken != right.taken && left.taken.min(right.taken) < agree.count();
+    is_apart.then(|| {
+        format!("at step {} the runs have taken {} and {}", state.row, left.taken, right.taken)
+    })
 }
 
 /// Where a replay shows something else than what its runs say.
@@ -313,7 +324,9 @@ pub async fn use_all(browser: &Browser, replay: &Replay) -> Result<Vec<String>> 
     problems.extend(tab(browser, replay).await.context("tab")?);
     problems.extend(predict(browser, replay).await.context("predict")?);
     problems.extend(play(browser, replay).await.context("play")?);
+    problems.extend(speeds(browser, replay).await.context("speeds")?);
     problems.extend(click(browser, replay).await.context("click")?);
+    problems.extend(scrub(browser, replay).await.context("scrub")?);
     let notes: Notes = browser.call("notes", vec![replay.element.to_json()?]).await?;
     problems.extend(notes.problems);
     Ok(problems)
@@ -415,6 +428,27 @@ async fn play(browser: &Browser, replay: &Replay) -> Result<Vec<String>> {
     Ok(problems)
 }
 
+/// There are several speeds, each faster than the one before, and a change is in force at once.
+async fn speeds(browser: &Browser, replay: &Replay) -> Result<Option<String>> {
+    press(browser, replay, &keys(&[Key::Home])).await?;
+    let pauses: Vec<u32> = browser.call("pauses", vec![replay.element.to_json()?]).await?;
+    let is_right = pauses.len() > 2 && pauses.is_sorted_by(|one, next| one > next);
+    Ok((!is_right).then(|| format!("from speed to speed, the pauses are {pauses:?} ms")))
+}
+
+/// A click on the middle of the slider leads to the middle of the run.
+async fn scrub(browser: &Browser, replay: &Replay) -> Result<Vec<String>> {
+    press(browser, replay, &keys(&[Key::Home])).await?;
+    let slider = replay.element.find(thirtyfour::By::Css("input[type=range]")).await?;
+    press_mouse(browser, &slider).await?;
+    let state = state(browser, replay).await?;
+    let mut problems = unlike(&state, &replay.runs);
+    if state.row.abs_diff(state.last / 2) > 1 + state.last / 20 {
+        problems.push(format!("the middle of the slider is step {} of {}", state.row, state.last));
+    }
+    Ok(problems)
+}
+
 /// Clicks on what a reader has scrolled to the middle of the window: the book's bar covers its upper edge.
 async fn press_mouse(browser: &Browser, element: &WebElement) -> Result<()> {
     browser.call::<()>("bring", vec![element.to_json()?]).await?;
@@ -445,12 +479,12 @@ async fn click(browser: &Browser, replay: &Replay) -> Result<Vec<String>> {
     Ok(problems)
 }
 
-/// Follows the first link from a step to the code of its page, if there is one, and says whether the page is
-/// still on its way afterwards.
+/// Follows all links from steps to the code of the page. Returns how many there are, and what is wrong: the
+/// page is still on its way after the first, or a line is marked that is not the step's.
 ///
 /// # Errors
 /// If the browser does not answer.
-pub async fn follow_link(browser: &Browser, replay: &Replay) -> Result<Vec<String>> {
+pub async fn follow_links(browser: &Browser, replay: &Replay) -> Result<(usize, Vec<String>)> {
     let last = state(browser, replay).await?.last;
     replay.element.send_keys(keys(&[Key::Home])).await?;
     for step in 1..=last {
@@ -458,10 +492,20 @@ pub async fn follow_link(browser: &Browser, replay: &Replay) -> Result<Vec<Strin
         match browser.call("followsAtOnce", vec![replay.element.to_json()?]).await? {
             None => {}
             Some(true) => break,
-            Some(false) => return Ok(vec![format!("the page moves to the code of step {step}")]),
+            Some(false) => {
+                return Ok((1, vec![format!("the page moves to the code of step {step}")]));
+            }
         }
     }
-    Ok(Vec::new())
+    browser.call("misled", vec![replay.element.to_json()?]).await
+}
+
+/// The panels of a replay, and whether they change in the course of the run.
+///
+/// # Errors
+/// If the browser does not answer.
+pub async fn panels(browser: &Browser, replay: &Replay) -> Result<BTreeMap<String, bool>> {
+    browser.call("panels", vec![replay.element.to_json()?]).await
 }
 
 /// What is not on the paper that the page is printed on.

@@ -1,5 +1,8 @@
 //! Every page of the built book, and every replay on it.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
 use anyhow::{Result, ensure};
 use browser::replay::{self, Replay};
 use browser::{Book, Browser, Scripts, Server, Theme, View, with_browser};
@@ -119,8 +122,37 @@ fn every_replay_is_played_predicted_and_clicked() -> Result<()> {
 }
 
 #[test]
-fn who_asks_for_less_motion_is_at_the_code_at_once() -> Result<()> {
-    each_replay("without motion", View { calm: true, ..View::WIDE }, replay::follow_link)
+fn links_lead_to_the_line_of_the_step_and_at_once_for_who_asks_for_less_motion() -> Result<()> {
+    let links = Cell::new(0);
+    let view = View { calm: true, ..View::WIDE };
+    each_replay("followed to the code, without motion", view, async |browser, replay| {
+        let (count, problems) = replay::follow_links(browser, replay).await?;
+        links.set(links.get() + count);
+        Ok(problems)
+    })?;
+    println!("{} links to code, each to its line", links.get());
+    ensure!(links.get() > 0, "no replay links to the code of its page");
+    Ok(())
+}
+
+/// All kinds of panels that there are.
+const PANELS: [&str; 8] =
+    ["inbox", "printed", "reactor", "ring", "tasks", "threads", "timers", "wheels"];
+
+#[test]
+fn every_kind_of_panel_is_shown_somewhere_and_moves_with_the_run() -> Result<()> {
+    let shown = RefCell::new(BTreeMap::new());
+    each_replay("looked at for their panels", View::WIDE, async |browser, replay| {
+        for (name, changes) in replay::panels(browser, replay).await? {
+            *shown.borrow_mut().entry(name).or_insert(0) += usize::from(changes);
+        }
+        Ok(Vec::new())
+    })?;
+    let shown = shown.into_inner();
+    println!("replays by the panels that move in them: {shown:?}");
+    ensure!(shown.keys().eq(PANELS.iter()), "these panels are shown: {shown:?}");
+    ensure!(shown.values().all(|count| *count > 0), "a panel never changes: {shown:?}");
+    Ok(())
 }
 
 #[test]
@@ -139,5 +171,10 @@ fn every_page_is_light() -> Result<()> {
     if let Some((bytes, page)) = weights.last() {
         println!("the heaviest page, with its replays: {page}, {} KB", bytes / 1000);
     }
+    // Whoever asks for the whole book at once gets it: that is what the button for printing is for.
+    println!(
+        "not among them, as it is all pages in one: print.html, {} KB",
+        book.weight("print.html")? / 1000
+    );
     none(&heavy)
 }

@@ -1,7 +1,7 @@
 //! Pages that are broken by intent: whatever the other tests look for, they see.
 
 use anyhow::{Result, ensure};
-use browser::{Book, Server, View, replay, with_browser};
+use browser::{Book, Browser, Server, View, replay, with_browser};
 
 /// A page with a replay of two runs, of which the first breaks a rule.
 const PAGE: &str = "05-executor/index.html";
@@ -97,6 +97,7 @@ fn a_replay_that_lies_is_seen() -> Result<()> {
             (Put(ON_KEYUP_THE_NEXT_SENTENCE), "reads “Task 7 is spawned.”"),
             (Put(ON_KEYUP_A_COUNTER), "does not look as it did before"),
             (Put(LEFT_IS_DEAF), "leads to step"),
+            (Put(THE_SECOND_IS_AHEAD), "the runs have taken"),
         ] {
             let server = fault.serve(&book)?;
             let (_, problems) =
@@ -115,6 +116,12 @@ const ON_KEYUP_A_COUNTER: &str = "<script>let count = 0; addEventListener('keyup
     document.querySelector('.rt-caption').textContent = count += 1;
 }, true)</script>";
 
+const THE_SECOND_IS_AHEAD: &str = "<script>addEventListener('keyup', () => {
+    const now = document.querySelector('.rt-lane + .rt-lane li[aria-current]');
+    now?.nextElementSibling?.setAttribute('aria-current', 'step');
+    now?.removeAttribute('aria-current');
+}, true)</script>";
+
 const LEFT_IS_DEAF: &str = "<script>addEventListener('keydown', (event) => {
     if (event.key === 'ArrowLeft') event.stopPropagation();
 }, true)</script>";
@@ -129,6 +136,8 @@ fn controls_that_do_nothing_are_seen() -> Result<()> {
             (Put(SPACE_IS_DEAF), "the space bar does not play"),
             (Put(EVERY_ANSWER_IS_RIGHT), "instead of “No. What happens is:"),
             (Put(TAB_IS_DEAF), "the tab key leads to"),
+            (Put(ONE_SPEED), "the pauses are"),
+            (Put(THE_SLIDER_IS_DEAF), "the middle of the slider is step 0"),
         ] {
             let server = fault.serve(&book)?;
             let (_, problems) =
@@ -149,6 +158,15 @@ const SPACE_IS_DEAF: &str = "<script>addEventListener('keydown', (event) => {
     event.preventDefault();
 }, true)</script>";
 
+const ONE_SPEED: &str = "<script>addEventListener('change', (event) => {
+    event.stopPropagation();
+}, true)</script>";
+
+const THE_SLIDER_IS_DEAF: &str = "<script>addEventListener('input', (event) => {
+    event.stopPropagation();
+    event.target.value = 0;
+}, true)</script>";
+
 const TAB_IS_DEAF: &str = "<script>addEventListener('keydown', (event) => {
     if (event.key === 'Tab') event.preventDefault();
 }, true)</script>";
@@ -158,15 +176,22 @@ const EVERY_ANSWER_IS_RIGHT: &str = "<script>addEventListener('keyup', () => {
     if (verdict !== null) verdict.textContent = verdict.textContent.replace(/^No. What happens is:/, 'Yes.');
 }, true)</script>";
 
+/// Links that lead somewhere else, or slowly.
 #[test]
-fn a_page_that_moves_is_seen() -> Result<()> {
+fn links_that_lead_astray_are_seen() -> Result<()> {
     let book = Book::open()?;
+    let links = async |browser: &Browser, replay: &replay::Replay| {
+        Ok(replay::follow_links(browser, replay).await?.1)
+    };
     with_browser(async |browser| {
-        for (calm, wanted) in [(true, ""), (false, "the page moves to the code of step")] {
-            let server = Sound.serve(&book)?;
+        for (fault, calm, wanted) in [
+            (Sound, true, ""),
+            (Sound, false, "the page moves to the code of step"),
+            (Put("<style>.rt-mark { margin-top: 3em }</style>"), true, "the link leads to"),
+        ] {
+            let server = fault.serve(&book)?;
             let view = View { calm, ..View::WIDE };
-            let (_, problems) =
-                replay::each(browser, &server.base(), PAGE, view, replay::follow_link).await?;
+            let (_, problems) = replay::each(browser, &server.base(), PAGE, view, links).await?;
             seen(&problems, wanted)?;
         }
         Ok(())

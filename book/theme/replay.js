@@ -552,8 +552,13 @@
 
     const chip = (text, kind) => make("span", { class: `rt-chip rt-${kind}` }, text);
 
+    const nothing = () => make("p", {}, "Nothing yet.");
+
     /** A table whose touched rows are those that the current event names. */
     function table(heads, rows) {
+        if (rows.length === 0) {
+            return nothing();
+        }
         const head = make("tr", {}, heads.map((text) => make("th", { scope: "col" }, text)));
         const body = rows.map(({ touched, cells: [first, ...rest] }) =>
             make("tr", { class: touched ? "rt-touched" : false },
@@ -574,22 +579,24 @@
         },
         threads: {
             title: "Threads",
-            show: ({ threads, end }, run, event) => sorted(threads).map(([id, { asleep, limit, polls }]) => {
-                const state = asleep ? chip(sleepWords(limit), end === "hung" ? "bad" : "waiting")
-                    : chip(polls === null ? "awake" : `polls ${nameOf(run, "task", polls)}`, "running");
-                const touched = (event?.thread ?? 0) === id && ["park", "unpark"].includes(event?.ev);
-                return make("p", { class: touched ? "rt-touched" : false }, `${nameOf(run, "thread", id)} `, state);
-            }),
+            show: ({ threads, end }, run, event) => threads.size === 0 ? [nothing()]
+                : sorted(threads).map(([id, { asleep, limit, polls }]) => {
+                    const state = asleep ? chip(sleepWords(limit), end === "hung" ? "bad" : "waiting")
+                        : chip(polls === null ? "awake" : `polls ${nameOf(run, "task", polls)}`, "running");
+                    const touched = (event?.thread ?? 0) === id && ["park", "unpark"].includes(event?.ev);
+                    return make("p", { class: touched ? "rt-touched" : false }, `${nameOf(run, "thread", id)} `, state);
+                }),
         },
         tasks: {
             title: "Tasks and run queue",
             show: ({ tasks, queue }, run, event) => [
                 make("p", {}, "run queue: ", queue.length === 0 ? "empty"
                     : queue.map((id) => chip(nameOf(run, "task", id), "queued"))),
-                table(["task", "state", "wakers"], sorted(tasks).map(([id, task]) => ({
-                    touched: event?.task === id,
-                    cells: [nameOf(run, "task", id), taskChips(run, task, queue.includes(id)), wakerCell(task)],
-                }))),
+                tasks.size === 0 ? make("p", {}, "tasks: none yet")
+                    : table(["task", "state", "wakers"], sorted(tasks).map(([id, task]) => ({
+                        touched: event?.task === id,
+                        cells: [nameOf(run, "task", id), taskChips(run, task, queue.includes(id)), wakerCell(task)],
+                    }))),
             ],
         },
         reactor: {

@@ -316,6 +316,7 @@ impl Browser {
     /// If it cannot be written.
     pub async fn picture_of(&self, element: &WebElement, name: &str, view: View) -> Result<()> {
         self.resize(view.width, 4000).await?;
+        self.call::<()>("unpin", vec![]).await?;
         self.call::<()>("bring", vec![element.to_json()?]).await?;
         element.screenshot(&picture_path(name, view)?).await?;
         self.resize(view.width, 900).await

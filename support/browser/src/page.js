@@ -239,6 +239,11 @@ function panels(replay) {
     return Object.fromEntries(all.map(({ name }) => [name, change.has(name)]));
 }
 
+/** Lets the book's bar scroll away, so that it is in no picture of what is below it. */
+function unpin() {
+    document.querySelector("#mdbook-menu-bar, #menu-bar").style.position = "static";
+}
+
 /** Scrolls an element to the middle of the window. */
 function bring(element) {
     element.scrollIntoView({ block: "center", behavior: "instant" });

@@ -135,6 +135,7 @@ impl Inbox {
     }
     // ANCHOR_END: put
 
+    // ANCHOR: take
     /// Takes out all that has come in, if anything has. The next to come unparks the thread again.
     #[inline]
     pub(crate) fn take(&self) -> Option<Mail> {
@@ -146,6 +147,7 @@ impl Inbox {
         state.crowd = CROWD;
         Some(mem::take(&mut state.mail))
     }
+    // ANCHOR_END: take
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it holds the lock of an inbox")

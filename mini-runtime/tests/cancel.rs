@@ -66,6 +66,31 @@ async fn nothing_is_left(runtime: &Runtime) {
 }
 
 on_both_drivers! {
+    /// Also when both come back, and there is room for one.
+    fn two_reads_of_one_stream_have_a_slot_each(driver) {
+        let runtime = runtime(driver);
+        runtime.block_on(async {
+            let (stream, mut peer) = half().await;
+            for _ in 0..3 {
+                let mut one = Box::pin(stream.read(Vec::with_capacity(1)));
+                let mut other = Box::pin(stream.read(Vec::with_capacity(1)));
+                assert!(poll_once(&mut one).await.is_pending());
+                assert!(poll_once(&mut other).await.is_pending());
+                // epoll has one for the stream.
+                let slots = if driver == DriverKind::IoUring { 2 } else { 1 };
+                assert!(format!("{runtime:?}").contains(&format!("slots: {slots},")), "{runtime:?}");
+                std::io::Write::write_all(&mut peer, b"ab").unwrap();
+                let ((length, one), (other_length, other)) = futures::join!(one, other);
+                assert_eq!((length.unwrap(), other_length.unwrap()), (1, 1));
+                let mut bytes = [one, other].concat();
+                bytes.sort_unstable();
+                assert_eq!(bytes, b"ab");
+            }
+            drop(stream);
+            nothing_is_left(&runtime).await;
+        });
+    }
+
     /// With a buffer that tells when it is freed.
     fn ten_thousand_owned_reads_that_are_dropped_leave_nothing_behind(driver) {
         let made = Count::default();

@@ -75,6 +75,7 @@ impl Socket {
         self.kind
     }
 
+    // ANCHOR: keep_slot
     /// A free slot of the ring, if one was kept.
     #[inline]
     pub(crate) fn slot(&self, direction: Direction) -> Option<Rc<Slot>> {
@@ -88,6 +89,7 @@ impl Socket {
             self.free(&slot);
         }
     }
+    // ANCHOR_END: keep_slot
 
     #[cold]
     fn free(&self, slot: &Slot) {

@@ -24,7 +24,7 @@ use crate::unwind::contain;
 ///     └──────────── Idle ◀─────────┘
 /// ```
 ///
-/// 1. `Executor::run_next` takes the task out of the queue, and polls it.
+/// 1. `Executor::run` takes the task out of the queue, and polls it.
 /// 2. `Executor::wake` puts it into the queue. One that is queued already stays where it is.
 /// 3. The poll was pending, and no wake came meanwhile.
 /// 4. The poll was ready, or has panicked, or the task was aborted. Its name means nobody from now on.

@@ -50,6 +50,7 @@ impl Slot {
         }
     }
 
+    // ANCHOR: take
     /// The result of an operation that has landed, after which the slot is free. Otherwise `waker` is woken
     /// when it lands, and nobody else.
     #[inline(always)]
@@ -61,6 +62,7 @@ impl Slot {
         self.wait(waker);
         None
     }
+    // ANCHOR_END: take
 
     /// The next thing that a streaming operation has brought. `None` in the `Some` if it is over.
     pub(super) fn take_next(&self, waker: &Waker) -> Option<Option<Completion>> {

@@ -14,9 +14,9 @@ use io_uring::{IoUring, SubmissionQueue, cqueue, opcode, squeue};
 use super::{BUFFER, announce};
 
 /// The user data of the accept. No connection has this number.
-const ACCEPT: u64 = u64::MAX;
+pub(super) const ACCEPT: u64 = u64::MAX;
 /// Room for an operation of each connection.
-const ENTRIES: u32 = 2048;
+pub(super) const ENTRIES: u32 = 2048;
 
 struct Connection {
     stream: TcpStream,
@@ -97,19 +97,19 @@ fn submit(
     unsafe { queue.push(&entry.user_data(number as u64)) }.map_err(full)
 }
 
-fn accepted(completion: &cqueue::Entry) -> io::Result<TcpStream> {
+pub(super) fn accepted(completion: &cqueue::Entry) -> io::Result<TcpStream> {
     let fd = result(completion)?;
     // SAFETY: the kernel has just made this descriptor, and told nobody else.
     Ok(unsafe { TcpStream::from_raw_fd(fd) })
 }
 
-fn result(completion: &cqueue::Entry) -> io::Result<i32> {
+pub(super) fn result(completion: &cqueue::Entry) -> io::Result<i32> {
     match completion.result() {
         result if result < 0 => Err(io::Error::from_raw_os_error(-result)),
         result => Ok(result),
     }
 }
 
-fn full(_: PushError) -> io::Error {
+pub(super) fn full(_: PushError) -> io::Error {
     io::Error::other("there are more connections than the submission queue has room for")
 }

@@ -1,5 +1,6 @@
 //! The runtimes, each used as its own documentation tells a careful user to.
 
+mod bare_buffers;
 mod bare_epoll;
 mod bare_uring;
 mod compio;
@@ -61,10 +62,11 @@ pub enum Peer {
     Smol,
     BareEpoll,
     BareUring,
+    BareBuffers,
 }
 
 impl Peer {
-    pub const ALL: [Peer; 10] = [
+    pub const ALL: [Peer; 11] = [
         Peer::MiniUring,
         Peer::MiniEpoll,
         Peer::Tokio,
@@ -75,6 +77,7 @@ impl Peer {
         Peer::Smol,
         Peer::BareEpoll,
         Peer::BareUring,
+        Peer::BareBuffers,
     ];
 
     pub fn name(self) -> &'static str {
@@ -89,6 +92,7 @@ impl Peer {
             Peer::Smol => "smol",
             Peer::BareEpoll => "bare-epoll",
             Peer::BareUring => "bare-uring",
+            Peer::BareBuffers => "bare-buffers",
         }
     }
 
@@ -102,7 +106,7 @@ impl Peer {
 
     /// A loop written by hand for one purpose: it shows what the kernel takes, and is not ranked.
     pub fn is_bare(self) -> bool {
-        matches!(self, Peer::BareEpoll | Peer::BareUring)
+        matches!(self, Peer::BareEpoll | Peer::BareUring | Peer::BareBuffers)
     }
 
     pub fn has(self, row: Row) -> bool {
@@ -122,6 +126,7 @@ impl Peer {
             Peer::Smol => work::<smol::Smol>(row, operations),
             Peer::BareEpoll => serve(row, bare_epoll::echo),
             Peer::BareUring => serve(row, bare_uring::echo),
+            Peer::BareBuffers => serve(row, bare_buffers::echo),
         }
     }
 }

@@ -15,7 +15,7 @@ use rustix::time::{
 use crate::context;
 use crate::driver::doorbell::Doorbell;
 use crate::slab::{Key, Slab};
-use crate::task::wake;
+use crate::task::{clone_of, wake};
 
 /// What the bell says instead of a key. No key is all ones.
 const BELL: u64 = u64::MAX;
@@ -264,7 +264,7 @@ impl Readiness {
         if before.as_ref().is_some_and(|before| before.will_wake(cx.waker())) {
             side.waiting.set(before);
         } else {
-            side.waiting.set(Some(cx.waker().clone()));
+            side.waiting.set(Some(clone_of(cx.waker())));
         }
         // After the waker is there: cloning it may run any code, also such as ends the runtime.
         if self.is_closed.get() {

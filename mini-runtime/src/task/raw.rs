@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use super::name::TaskName;
-use super::{JoinError, wake};
+use super::{JoinError, clone_of, wake};
 use crate::cell::fill;
 use crate::unwind::contain;
 
@@ -174,7 +174,7 @@ impl TaskRef {
             self.joiner.set(before);
             return;
         }
-        self.joiner.set(Some(waker.clone()));
+        self.joiner.set(Some(clone_of(waker)));
     }
 
     /// Wakes who waits for the output, once.

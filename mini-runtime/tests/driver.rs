@@ -4,39 +4,15 @@ mod common;
 
 use std::env;
 use std::future::poll_fn;
-use std::process::{Command, Output};
 use std::task::Poll;
 use std::time::Duration;
 
-use common::{half, on_both_drivers, pair, runtime, skip, turns};
+use common::{CHILD, half, has_ring, on_both_drivers, pair, runtime, said, start, strace, turns};
 use conformance::{panic_text, watch};
 use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned};
 use mini_runtime::task::yield_now;
 use mini_runtime::time::sleep;
 use mini_runtime::{Builder, DriverKind, Runtime, spawn};
-
-/// Says what a child process should do.
-const CHILD: &str = "MINI_RUNTIME_TEST_CHILD";
-const VARIABLE: &str = "MINI_RUNTIME_DRIVER";
-
-/// Runs the test [`child`] of this file in a process of its own.
-fn start(what: &str, driver: Option<&str>, wrapper: &[&str]) -> Output {
-    let own = env::current_exe().expect("this file has a name");
-    let mut command = match wrapper {
-        [] => Command::new(own),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(own);
-            command
-        }
-    };
-    command.args(["--exact", "child", "--nocapture", "--test-threads=1"]).env(CHILD, what);
-    command.env_remove(VARIABLE).env("RUST_BACKTRACE", "0");
-    if let Some(driver) = driver {
-        command.env(VARIABLE, driver);
-    }
-    command.output().expect("it can be started")
-}
 
 /// What the processes do that the tests below start.
 #[test]
@@ -59,21 +35,6 @@ fn child() {
     });
 }
 
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn has_ring() -> bool {
-    match Builder::new().driver(DriverKind::IoUring).build() {
-        Ok(_) => true,
-        Err(error) => {
-            skip(format_args!("no io_uring here: {error}"));
-            false
-        }
-    }
-}
-
 #[test]
 fn the_environment_chooses_the_driver() {
     for name in [None, Some(""), Some("auto")] {
@@ -90,6 +51,29 @@ fn the_environment_chooses_the_driver() {
     let nonsense = said(&start("driver", Some("kqueue"), &[]));
     let text = "error=MINI_RUNTIME_DRIVER is \"kqueue\": it can be auto, epoll or io_uring";
     assert!(nonsense.contains(text) && nonsense.contains("InvalidInput"), "{nonsense}");
+}
+
+/// Where there is no ring, that is said in words to whoever has asked for one. Who has not gets epoll.
+#[test]
+fn a_kernel_that_refuses_a_ring_is_served_by_epoll() {
+    let faults = [
+        ("io_uring_setup:error=ENOSYS", "this kernel has no io_uring, which came with Linux 5.1"),
+        ("io_uring_setup:error=EPERM", "io_uring is "),
+        ("io_uring_setup:error=ENOMEM", "too little memory may be locked for a ring"),
+        ("io_uring_setup:error=EMFILE", "Too many open files"),
+        ("io_uring_register:error=EINVAL", "probe, which came with Linux 5.6"),
+    ];
+    for (fault, sentence) in faults {
+        let inject = format!("inject={fault}");
+        let Some(strace) = strace(&["-e", &inject]) else { return };
+        let without = said(&start("driver", None, &strace));
+        assert!(without.contains("driver=epoll"), "{fault}: {without}");
+        if fault.contains("register") && !has_ring() {
+            return;
+        }
+        let ring = said(&start("driver", Some("io_uring"), &strace));
+        assert!(ring.contains("error=") && ring.contains(sentence), "{fault}: {ring}");
+    }
 }
 
 #[test]
@@ -122,13 +106,8 @@ fn a_builder_refuses_what_can_never_work() {
 
 /// How often the kernel was called while a lone task yields so many times.
 fn calls(driver: &str, turns: usize) -> Option<usize> {
-    let wrapper = ["strace", "-f", "-c", "-o", "/dev/stderr"];
-    let is_there = Command::new("strace").args(["-c", "-o", "/dev/null", "true"]).output();
-    if !is_there.is_ok_and(|output| output.status.success()) {
-        skip("strace is missing, or is not allowed");
-        return None;
-    }
-    let output = start(&format!("yield {turns}"), Some(driver), &wrapper);
+    let strace = strace(&["-c"])?;
+    let output = start(&format!("yield {turns}"), Some(driver), &strace);
     assert!(output.status.success(), "{output:?}");
     let table = String::from_utf8_lossy(&output.stderr).into_owned();
     let waits = table.lines().filter(|line| {

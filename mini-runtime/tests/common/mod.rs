@@ -2,12 +2,14 @@
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test file takes what it needs")]
 
 use std::cell::Cell;
+use std::env;
 use std::fs;
 use std::future::poll_fn;
 use std::io;
 use std::net;
 use std::os::fd::AsRawFd;
 use std::pin::{Pin, pin};
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -62,6 +64,58 @@ pub fn on(driver: DriverKind, body: impl FnOnce(DriverKind) + Send + 'static) {
 
 pub fn runtime(driver: DriverKind) -> Runtime {
     Builder::new().driver(driver).build().expect("descriptors are left")
+}
+
+/// Whether there is io_uring here. Where not, that is said.
+pub fn has_ring() -> bool {
+    match Builder::new().driver(DriverKind::IoUring).build() {
+        Ok(_) => true,
+        Err(error) => {
+            skip(format_args!("no io_uring here: {error}"));
+            false
+        }
+    }
+}
+
+/// Says what a child process should do.
+pub const CHILD: &str = "MINI_RUNTIME_TEST_CHILD";
+
+/// Runs the test `child` of the same file in a process of its own.
+pub fn start(what: &str, driver: Option<&str>, wrapper: &[&str]) -> Output {
+    const VARIABLE: &str = "MINI_RUNTIME_DRIVER";
+
+    let own = env::current_exe().expect("this file has a name");
+    let mut command = match wrapper {
+        [] => Command::new(own),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(own);
+            command
+        }
+    };
+    command.args(["--exact", "child", "--nocapture", "--test-threads=1"]).env(CHILD, what);
+    command.env_remove(VARIABLE).env("RUST_BACKTRACE", "0");
+    if let Some(driver) = driver {
+        command.env(VARIABLE, driver);
+    }
+    command.output().expect("it can be started")
+}
+
+/// What a child process has said, if nothing went wrong in it.
+pub fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The wrapper that has strace watch a child process, and tell on its standard error. `None`, and a line that
+/// cannot be overlooked, if there is no strace here, or if it may not trace.
+pub fn strace<'a>(arguments: &[&'a str]) -> Option<Vec<&'a str>> {
+    let works = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        skip("strace is missing, or is not allowed");
+        return None;
+    }
+    Some([&["strace", "-f", "-o", "/dev/stderr"], arguments].concat())
 }
 
 /// How many descriptors this process has open.

@@ -28,8 +28,13 @@ impl Clock {
         match self.goes.get() {
             Goes::Along => Instant::now(),
             Goes::Paused(at) => at,
-            // At the end of all time, it stands still.
-            Goes::On { at, since } => at.checked_add(since.elapsed()).unwrap_or(at),
+            Goes::On { at, since } => {
+                let real = Instant::now();
+                // At the end of all time, it stands still.
+                let now = at.checked_add(real - since).unwrap_or(at);
+                self.goes.set(Goes::On { at: now, since: real });
+                now
+            }
         }
     }
 
@@ -64,5 +69,33 @@ impl Clock {
         };
         let later = at.checked_add(by).expect("the time is later than an Instant can tell");
         self.goes.set(Goes::Paused(later));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem;
+
+    use super::*;
+
+    #[test]
+    fn at_the_end_of_all_time_it_stands_still_and_does_not_go_back() {
+        let clock = Clock::new();
+        clock.pause();
+        let (mut end, mut step) = (clock.now(), Duration::MAX);
+        while !step.is_zero() {
+            match end.checked_add(step) {
+                Some(later) => end = later,
+                None => step /= 2,
+            }
+        }
+        let left = Duration::from_millis(1);
+        clock.advance(end - left - clock.now());
+        clock.resume();
+        let (began, mut latest) = (Instant::now(), clock.now());
+        while began.elapsed() < 2 * left {
+            let before = mem::replace(&mut latest, clock.now());
+            assert!(before <= latest && latest <= end);
+        }
     }
 }

@@ -201,8 +201,9 @@ impl Builder {
 ///
 /// Dropping it drops the futures of all tasks that are not done, gives up what the kernel was asked for,
 /// and waits until the kernel has let go, and until the blocking work that was begun is done. Wakers that
-/// are still around then do nothing. Streams that were taken out of it may be dropped later, anywhere on
-/// this thread.
+/// are still around then do nothing. Streams and sleeps that were taken out of it may be dropped later,
+/// anywhere on this thread. Who waits for one of them is woken, and told: a stream gives an error
+/// (`ECANCELED`), and a sleep panics.
 pub struct Runtime {
     core: Rc<Core>,
 }
@@ -269,6 +270,7 @@ impl Drop for Runtime {
         // First the door: nobody can start anything any more, and who waits for a start is told.
         self.core.number.inbox().close();
         self.core.executor.cancel_all();
+        self.core.timers.close();
         // What the tasks have lent to the kernel comes back.
         self.core.driver.close();
         // Blocking work that waits for a task has learnt by now that the task has ended.

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::net;
 
-use common::{on_both_drivers, runtime, turns};
+use common::{on_both_drivers, poll_once, runtime, turns};
 use mini_runtime::io::AsyncWriteOwned;
 use mini_runtime::net::{TcpListener, TcpStream};
 use mini_runtime::time::{Instant, sleep};
@@ -76,5 +76,26 @@ on_both_drivers! {
             }
             drop(taken);
         });
+    }
+
+    /// Who waits for a descriptor is told that there will be none.
+    fn a_listener_that_waits_for_a_descriptor_is_told_that_its_runtime_is_gone(driver) {
+        let limit = Rlimit { current: Some(64), maximum: getrlimit(Resource::Nofile).maximum };
+        setrlimit(Resource::Nofile, limit).expect("the limit can be lowered");
+        let runtime = runtime(driver);
+        let listener = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+            let address = listener.local_addr().expect("it is bound");
+            let _client = net::TcpStream::connect(address).expect("it listens");
+            let _taken = all_descriptors();
+            none_left(&listener.accept().await.expect_err("none is left"));
+            let mut accepting = Box::pin(listener.accept());
+            assert!(poll_once(&mut accepting).await.is_pending());
+            drop(accepting);
+            listener
+        });
+        drop(runtime);
+        let error = futures::executor::block_on(listener.accept()).expect_err("nobody accepts");
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::CANCELED), "{error}");
     }
 }

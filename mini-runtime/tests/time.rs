@@ -3,6 +3,7 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use common::{Dice, half, on_both_drivers, poll_once, runtime, turns, waker};
+use common::{Count, Dice, half, on_both_drivers, poll_once, runtime, turns, waker};
 use conformance::panic_text;
 use futures::channel::oneshot;
 use futures::future::join_all;
@@ -361,6 +362,100 @@ on_both_drivers! {
                 }
                 assert_eq!(times, expected, "{behavior:?}");
             }
+        });
+    }
+
+    /// Whoever waits already is woken, and told like whoever comes later: in another runtime, and in none.
+    fn who_waits_for_a_sleep_whose_runtime_is_gone_is_told(driver) {
+        let gone = runtime(driver);
+        let woken = Count::default();
+        let (nap, new, ahead, limited, mut ticks) = gone.block_on(async {
+            let mut nap = Box::pin(sleep(1000 * SECOND));
+            let count = woken.clone();
+            let waker = waker(move || count.add());
+            assert!(nap.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            let mut ticks = interval(1000 * SECOND);
+            ticks.tick().await;
+            let limited = timeout(1000 * SECOND, std::future::pending::<()>());
+            (nap, sleep_until(Instant::now() + 1000 * SECOND), sleep(1000 * SECOND), limited, ticks)
+        });
+        let other = runtime(driver);
+        let told = other.block_on(async move {
+            let waits = spawn(async move { ticks.tick().await });
+            yield_now().await;
+            assert_eq!(woken.get(), 0);
+            drop(gone);
+            assert_eq!(woken.get(), 1);
+            let told = [
+                waits.await.map(drop),
+                spawn(nap).await,
+                spawn(new).await,
+                spawn(limited).await.map(drop),
+            ];
+            told.map(|told| told.expect_err("it panics").into_panic())
+        });
+        let ahead = catch_unwind(AssertUnwindSafe(|| futures::executor::block_on(ahead)));
+        for panic in told.into_iter().chain([ahead.expect_err("it panics")]) {
+            let text = *panic.downcast::<&str>().expect("a panic with a text");
+            assert!(text.contains("the runtime of this sleep is gone"), "{text}");
+        }
+    }
+
+    /// What has come before, and what is past by now, is past.
+    fn a_sleep_that_was_ready_when_its_runtime_went_stays_ready(driver) {
+        let gone = runtime(driver);
+        let (none, fired, past, passed, limited, ahead) = gone.block_on(async {
+            time::pause();
+            let (mut fired, mut ahead) = (Box::pin(sleep(SECOND)), Box::pin(sleep(3 * SECOND)));
+            assert!(poll_once(&mut fired).await.is_pending());
+            assert!(poll_once(&mut ahead).await.is_pending());
+            let (past, passed) = (sleep(SECOND), sleep_until(Instant::now() + SECOND));
+            let limited = timeout(SECOND, std::future::pending::<()>());
+            time::advance(2 * SECOND).await;
+            (sleep(Duration::ZERO), fired, past, passed, limited, ahead)
+        });
+        drop(gone);
+        let other = runtime(driver);
+        let (mut ahead, mut passed) = other.block_on(async move {
+            none.await;
+            fired.await;
+            past.await;
+            assert!(limited.await.is_err());
+            (ahead, Box::pin(passed))
+        });
+        futures::executor::block_on(&mut passed);
+        // A second time, as before.
+        futures::executor::block_on(&mut passed);
+        assert!(passed.is_elapsed() && !ahead.is_elapsed());
+        // And what is told to wait for something else goes by the clock that stands.
+        let due = passed.deadline().expect("it has one");
+        ahead.as_mut().get_mut().reset(due);
+        futures::executor::block_on(ahead);
+    }
+
+    /// It is dropped, asked and put off; and who sleeps for ever, or does not look, is not disturbed.
+    fn a_sleep_whose_runtime_is_gone_can_be_dropped(driver) {
+        let gone = runtime(driver);
+        let (mut kept, never, limited) = gone.block_on(async {
+            let mut naps: Vec<_> = (0..10).map(|_| Box::pin(sleep(1000 * SECOND))).collect();
+            for nap in naps.iter_mut().take(5) {
+                assert!(poll_once(nap).await.is_pending());
+            }
+            let mut limited = Box::pin(timeout(1000 * SECOND, yield_now()));
+            assert!(poll_once(&mut limited).await.is_pending());
+            (naps, Box::pin(sleep(Duration::MAX)), limited)
+        });
+        drop(kept.pop());
+        drop(kept.remove(0));
+        drop(gone);
+        assert!(kept.iter().all(|nap| !nap.is_elapsed() && nap.deadline().is_some()));
+        let later = Instant::now() + 2000 * SECOND;
+        kept[0].as_mut().get_mut().reset(later);
+        drop(kept);
+        let other = runtime(driver);
+        other.block_on(async move {
+            assert!(poll_once(never).await.is_pending());
+            assert_eq!(limited.await, Ok(()));
         });
     }
 

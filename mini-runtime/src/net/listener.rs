@@ -16,7 +16,7 @@ use crate::driver::op::Op;
 use crate::driver::ops;
 use crate::driver::uring::StreamingOp;
 use crate::runtime::Core;
-use crate::time::{Sleep, sleep};
+use crate::time::Sleep;
 
 /// How many clients may wait for `accept`, as far as the system allows.
 pub(crate) const BACKLOG: u32 = 1024;
@@ -38,7 +38,7 @@ enum Accepting {
     Nothing,
     One(Op<ops::Accept>),
     Many(StreamingOp<ops::AcceptMany>),
-    Pause(Pin<Box<Sleep>>),
+    Pause(Sleep),
 }
 
 /// A new connection, and where it comes from, if the kernel has told.
@@ -60,7 +60,7 @@ impl Listener {
         loop {
             let accepted = match self.socket.readiness() {
                 Some(readiness) => {
-                    ready!(self.poll_pause(cx));
+                    ready!(self.poll_pause(cx))?;
                     ready!(readiness.poll_io(Direction::Read, cx, || {
                         rustix::net::acceptfrom_with(&self.socket, SocketFlags::CLOEXEC)
                     }))
@@ -79,7 +79,8 @@ impl Listener {
                     // This client has gone again. Others may be waiting behind it.
                     Some(Errno::CONNABORTED) => {}
                     Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                        *self.state.borrow_mut() = Accepting::Pause(Box::pin(sleep(PAUSE)));
+                        *self.state.borrow_mut() =
+                            Accepting::Pause(Sleep::on(self.socket.core.clone(), PAUSE));
                         if !self.told.replace(true) {
                             return Poll::Ready(Err(error));
                         }
@@ -91,17 +92,20 @@ impl Listener {
     }
 
     /// Ready when there is no pause, or its end has come.
-    fn poll_pause(&self, cx: &mut Context<'_>) -> Poll<()> {
+    ///
+    /// # Errors
+    /// `ECANCELED` if the runtime is gone before.
+    fn poll_pause(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.state.borrow_mut();
         if let Accepting::Pause(pause) = &mut *state {
-            ready!(pause.as_mut().poll(cx));
+            ready!(pause.poll_elapsed(cx))?;
             *state = Accepting::Nothing;
         }
-        Poll::Ready(())
+        Poll::Ready(Ok(()))
     }
 
     fn poll_ring(&self, cx: &mut Context<'_>) -> Poll<io::Result<OwnedFd>> {
-        ready!(self.poll_pause(cx));
+        ready!(self.poll_pause(cx))?;
         let mut state = self.state.borrow_mut();
         loop {
             match &mut *state {

@@ -26,7 +26,7 @@ use super::split::{self, Split};
 use super::stream::Stream;
 use crate::context;
 use crate::io::{AsyncReadOwned, AsyncWriteOwned, BufResult, IoBuf, IoBufMut};
-use crate::time::sleep;
+use crate::time::nap;
 
 pub use std::os::unix::net::SocketAddr;
 
@@ -187,7 +187,7 @@ impl UnixStream {
         while socket.readiness().is_some() {
             match rustix::net::connect(&socket, &to) {
                 Ok(()) => return Ok(UnixStream::new(socket)),
-                Err(Errno::AGAIN | Errno::INTR) => sleep(PAUSE).await,
+                Err(Errno::AGAIN | Errno::INTR) => nap(&socket.core, PAUSE).await?,
                 Err(error) => return Err(error.into()),
             }
         }

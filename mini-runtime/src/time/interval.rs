@@ -51,6 +51,9 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 impl Interval {
     /// Waits for the next tick, and says when it was due.
     ///
+    /// # Panics
+    /// If the runtime was dropped before the tick is due: as a [`Sleep`].
+    ///
     /// # Cancel safety
     /// Dropping the future loses no tick.
     pub async fn tick(&mut self) -> Instant {
@@ -58,6 +61,9 @@ impl Interval {
     }
 
     /// Ready with the next tick.
+    ///
+    /// # Panics
+    /// As [`tick`](Interval::tick).
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         ready!(self.next.as_mut().poll(cx));
         let due = self.due;

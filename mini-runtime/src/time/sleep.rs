@@ -1,9 +1,13 @@
 use std::fmt;
+use std::future::poll_fn;
+use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 use super::Instant;
 use crate::context;
@@ -16,6 +20,10 @@ use crate::slab::Key;
 /// it was made, and wakes the task that has polled it last. It can be dropped anywhere on its thread.
 ///
 /// Built in chapter 8.
+///
+/// # Panics
+/// If it is polled after its runtime was dropped, unless its deadline has come: nobody would ever wake who
+/// waits for it. Who waits already when the runtime is dropped is woken to learn it.
 ///
 /// # Cancel safety
 /// Dropping it takes the deadline back.
@@ -46,10 +54,7 @@ enum State {
 /// If no runtime runs on this thread.
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let core = context::current();
-    let now = Instant::from_std(core.timers.clock.now());
-    let state = if duration.is_zero() { State::Over } else { State::Ahead };
-    Sleep { core, deadline: now.checked_add(duration), state }
+    Sleep::on(context::current(), duration)
 }
 
 /// Sleeps until this time. A time that is past is no wait at all.
@@ -61,7 +66,23 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep { core: context::current(), deadline: Some(deadline), state: State::New }
 }
 
+/// Sleeps on the clock of this runtime, whichever runs on this thread.
+///
+/// # Errors
+/// `ECANCELED` if the runtime is gone.
+pub(crate) async fn nap(core: &Rc<Core>, duration: Duration) -> io::Result<()> {
+    let mut sleep = Sleep::on(core.clone(), duration);
+    poll_fn(|cx| sleep.poll_elapsed(cx)).await
+}
+
 impl Sleep {
+    /// On the clock of this runtime, whichever runs on this thread.
+    pub(crate) fn on(core: Rc<Core>, duration: Duration) -> Sleep {
+        let now = Instant::from_std(core.timers.clock.now());
+        let state = if duration.is_zero() { State::Over } else { State::Ahead };
+        Sleep { core, deadline: now.checked_add(duration), state }
+    }
+
     /// Whether the time has come.
     pub fn is_elapsed(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline.into_std() <= self.core.timers.clock.now())
@@ -83,17 +104,9 @@ impl Sleep {
         self.deadline = deadline;
     }
 
-    fn cancel(&mut self) {
-        if let State::Waiting(timer) = mem::replace(&mut self.state, State::New) {
-            self.core.timers.cancel(timer);
-        }
-    }
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    /// # Errors
+    /// `ECANCELED` if the runtime is gone, and the time has not come.
+    pub(crate) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Without a deadline, this was asked to sleep for ever: nobody has to be woken.
         let Some(deadline) = self.deadline else { return Poll::Pending };
         let timers = &self.core.timers;
@@ -105,6 +118,13 @@ impl Future for Sleep {
             State::Waiting(timer) if timers.replace(timer, cx.waker().clone()) => {
                 return Poll::Pending;
             }
+            // The wheel tells nobody any more, but the time may have come all the same.
+            _ if timers.is_closed() => {
+                if !self.is_elapsed() {
+                    return Poll::Ready(Err(Errno::CANCELED.into()));
+                }
+                State::Over
+            }
             // It has fired.
             State::Waiting(_) => State::Over,
             State::New | State::Ahead => {
@@ -113,9 +133,28 @@ impl Future for Sleep {
         };
         match self.state {
             // Ticks that come faster than they are dealt with would keep the thread for ever.
-            State::Over => context::poll_allowance(cx),
+            State::Over => context::poll_allowance(cx).map(Ok),
             _ => Poll::Pending,
         }
+    }
+
+    fn cancel(&mut self) {
+        if let State::Waiting(timer) = mem::replace(&mut self.state, State::New) {
+            self.core.timers.cancel(timer);
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_elapsed(cx).map(|elapsed| {
+            assert!(
+                elapsed.is_ok(),
+                "the runtime of this sleep is gone: nobody would ever wake who waits for it"
+            );
+        })
     }
 }
 

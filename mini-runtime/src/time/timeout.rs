@@ -47,6 +47,10 @@ pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::Int
 /// The future of [`timeout`] and [`timeout_at`]: ready with the output of the future inside, or with the
 /// error that the time is over. A future that is ready at the same time wins.
 ///
+/// # Panics
+/// If it is polled after its runtime was dropped, and neither is the future ready nor has the deadline come:
+/// as a [`Sleep`].
+///
 /// # Cancel safety
 /// That of the future inside. It is dropped with this.
 #[must_use = "futures do nothing unless they are awaited"]

@@ -15,6 +15,8 @@ pub(crate) struct Timers {
     has_looked: Cell<bool>,
     /// The time of the last look at the clock, by which everybody was woken.
     fired_at: Cell<Instant>,
+    /// Set when the runtime is gone: nobody turns the wheel any more.
+    is_closed: Cell<bool>,
 }
 
 impl Timers {
@@ -22,7 +24,13 @@ impl Timers {
         let clock = Clock::new();
         let now = clock.now();
         let wheel = RefCell::new(Wheel::new(now));
-        Timers { clock, wheel, has_looked: Cell::new(false), fired_at: Cell::new(now) }
+        Timers {
+            clock,
+            wheel,
+            has_looked: Cell::new(false),
+            fired_at: Cell::new(now),
+            is_closed: Cell::new(false),
+        }
     }
 
     /// How many there are.
@@ -36,11 +44,23 @@ impl Timers {
         time <= self.fired_at.get()
     }
 
+    /// Whether nobody will ever be woken.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.get()
+    }
+
+    /// The runtime goes. Whoever still waits for a deadline is woken, to learn that from the next poll.
+    pub(crate) fn close(&self) {
+        self.is_closed.set(true);
+        let waiting = self.wheel.borrow_mut().clear();
+        waiting.into_iter().for_each(|waker| wake(Some(waker)));
+    }
+
     pub(crate) fn set(&self, deadline: Instant, waker: Waker) -> Key {
         self.wheel.borrow_mut().insert(deadline, waker)
     }
 
-    /// Has another waker woken. Returns `false` if the timer has fired.
+    /// Has another waker woken. Returns `false` if the timer has fired, or the runtime is gone.
     pub(crate) fn replace(&self, key: Key, waker: Waker) -> bool {
         let replaced = self.wheel.borrow_mut().replace(key, waker);
         // The waker that is dropped here may run any code: nothing is borrowed.

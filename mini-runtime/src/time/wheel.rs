@@ -97,6 +97,12 @@ impl Wheel {
         Some(timer.waker)
     }
 
+    /// Takes all timers out.
+    pub(crate) fn clear(&mut self) -> Vec<Waker> {
+        let keys: Vec<Key> = self.timers.iter().map(|(key, _)| key).collect();
+        keys.into_iter().filter_map(|key| self.remove(key)).collect()
+    }
+
     fn sort_due(&mut self) {
         self.due.sort_unstable_by(|(one, first, _), (other, second, _)| {
             (other, second).cmp(&(one, first))

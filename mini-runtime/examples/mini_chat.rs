@@ -102,6 +102,7 @@ impl Room {
     }
 }
 
+// ANCHOR: talk
 /// From the first line of a client to its last.
 async fn talk(stream: TcpStream, client: SocketAddr, room: Rc<Room>) {
     let (reader, writer) = stream.into_split();
@@ -118,6 +119,7 @@ async fn talk(stream: TcpStream, client: SocketAddr, room: Rc<Room>) {
     room.leave(client);
     room.say(client, &format!("* {name} has gone\n"));
 }
+// ANCHOR_END: talk
 
 /// Writes what is handed over. Its end drops the writing half, and the client reads that this was all.
 async fn deliver(mut lines: mpsc::Receiver<Rc<str>>, writer: OwnedWriteHalf) {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
@@ -19,6 +19,16 @@ const ANY: &str = "127.0.0.1:0";
 fn any() -> SocketAddr {
     ANY.parse().expect("it is an address")
 }
+
+// ANCHOR: listen
+/// Listens on a port that others may have, too, if all of them say so.
+fn listen(address: SocketAddr, shares: bool) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseport(shares)?;
+    socket.bind(address)?;
+    socket.listen(128)
+}
+// ANCHOR_END: listen
 
 on_both_drivers! {
     /// As the kernel understands them.
@@ -84,11 +94,6 @@ on_both_drivers! {
     /// With `SO_REUSEPORT`, the kernel deals out the clients. Without it, the second one fails.
     fn several_listeners_share_a_port_if_all_of_them_agree(driver) {
         runtime(driver).block_on(async {
-            let listen = |address, reuseport| {
-                let socket = TcpSocket::new_v4().expect("descriptors are left");
-                socket.set_reuseport(reuseport).expect("an option");
-                socket.bind(address).and_then(|()| socket.listen(128))
-            };
             let one = listen(any(), true).expect("a port is free");
             let address = one.local_addr().expect("it is bound");
             let two = listen(address, true).expect("both agree");

@@ -33,6 +33,21 @@
 //! # }
 //! ```
 //!
+//! # What to know
+//!
+//! - A runtime stays on its thread, which runs one at a time. [`Runtime::block_on`] runs it here,
+//!   [`Builder::start`] on a thread of its own, and a [`Handle`] reaches it from any thread. No task moves to
+//!   another thread: for several cores, make several runtimes, and let them share a port
+//!   ([`TcpSocket::set_reuseport`](net::TcpSocket::set_reuseport)).
+//! - Functions that need a runtime panic on a thread where none runs. A panic in a task ends that task alone,
+//!   and [`JoinHandle`](task::JoinHandle) tells of it.
+//! - What is lost when a future is dropped is said under "Cancel safety".
+//! - A task gets at most 128 reads, writes, connections and ticks in one poll, and then has to wait for its
+//!   next turn, so that a busy socket keeps nobody waiting. Work that computes or blocks for long is for
+//!   [`spawn_blocking`](task::spawn_blocking).
+//! - [`Runtime::driver`] tells what a runtime sleeps on. Many containers forbid io_uring: there it is epoll.
+//! - There are no feature flags, and no files, signals and child processes.
+//!
 //! # The map
 //!
 //! Each module is the grown-up of one that a chapter of the course has built.

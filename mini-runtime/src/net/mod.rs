@@ -1,5 +1,13 @@
 //! Sockets. The names are those of tokio.
 //!
+//! A socket belongs to the runtime in which it was made. It can be dropped anywhere on its thread, also when
+//! the runtime is gone. Who still waits for it then is told by an error, `ECANCELED`, and so is who begins to
+//! wait.
+//!
+//! On a ring, a read that is dropped may take bytes with it: each function says under "Cancel safety" what
+//! becomes of them. Under a timeout, or beside other futures in a `select`, wait with `readable`, and read
+//! when that is ready.
+//!
 //! | module | what is in it | its small twin |
 //! | --- | --- | --- |
 //! | [`tcp`], `tcp_socket` | [`TcpListener`], [`TcpStream`], [`TcpSocket`] | chapters 7 and 13 |

@@ -2,9 +2,9 @@
 //!
 //! | module | what is in it | its small twin |
 //! | --- | --- | --- |
-//! | `sleep` | [`sleep`], [`sleep_until`], [`Sleep`] | chapter 8 |
-//! | `timeout` | [`timeout`], [`timeout_at`], [`Timeout`], [`Elapsed`] | chapter 8 |
-//! | `interval` | [`interval`], [`interval_at`], [`Interval`], [`MissedTickBehavior`] | chapter 8 |
+//! | `sleep` | [`sleep()`], [`sleep_until`], [`Sleep`] | chapter 8 |
+//! | `timeout` | [`timeout()`], [`timeout_at`], [`Timeout`], [`Elapsed`] | chapter 8 |
+//! | `interval` | [`interval()`], [`interval_at`], [`Interval`], [`MissedTickBehavior`] | chapter 8 |
 //! | `instant` | [`Instant`] | |
 //! | `clock` | the time of a runtime | chapter 8 |
 //! | `wheel` | the deadlines | chapter 14 |
@@ -59,6 +59,9 @@ pub fn resume() {
 /// # Panics
 /// If the clock is not paused, if the time would be later than an [`Instant`] can tell, or if no runtime
 /// runs on this thread.
+///
+/// # Cancel safety
+/// The first poll moves the clock. A future that is dropped after that has moved it.
 pub async fn advance(by: Duration) {
     context::with(|core| {
         core.timers.clock.advance(by);

@@ -100,11 +100,7 @@ run() {
     thread-ch13-completion)
         under "$@" "$(without chapters/13-completion demos exec probe programs)"
         ;;
-    address-mini-runtime)
-        # Leaks cannot be looked for beneath strace.
-        under "$@" "$(without mini-runtime model)" --skip a_lone_task_that_yields
-        ;;
-    thread-mini-runtime)
+    *-mini-runtime)
         under "$@" "$(without mini-runtime model)"
         ;;
     esac

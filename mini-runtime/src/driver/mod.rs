@@ -32,7 +32,7 @@ pub enum DriverKind {
     Auto,
     /// epoll.
     Epoll,
-    /// io_uring. Needs Linux 5.11 or later.
+    /// io_uring. Needs Linux 5.13 or later.
     IoUring,
 }
 

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny};
 
 use super::message::Message;
@@ -19,7 +19,7 @@ use crate::driver::uring::Slot;
 use crate::io::{BufResult, Bufs, IoBuf, IoBufMut, only};
 use crate::runtime::Core;
 use crate::slab::Key;
-use crate::time::sleep;
+use crate::time::nap;
 
 /// How long to wait for room at another Unix socket. The kernel tells nobody when there is some.
 pub(crate) const PAUSE: Duration = Duration::from_millis(5);
@@ -159,7 +159,7 @@ impl Socket {
             let (result, bufs) = if self.readiness().is_none() {
                 Op::new(send).await
             } else if is_theirs {
-                let result = send.attempt();
+                let result = retry_on_intr(|| send.attempt());
                 send.complete(result.map_err(Into::into))
             } else {
                 let result = self.try_io(Direction::Write, || send.attempt());
@@ -170,9 +170,11 @@ impl Socket {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return (result, buf),
             }
-            if is_theirs {
-                sleep(PAUSE).await;
-            } else if let Err(error) = self.ready(Direction::Write).await {
+            let waited = match is_theirs {
+                true => nap(&self.core, PAUSE).await,
+                false => self.ready(Direction::Write).await,
+            };
+            if let Err(error) = waited {
                 return (Err(error), buf);
             }
         }
@@ -185,7 +187,7 @@ impl Socket {
         flags: RecvFlags,
     ) -> io::Result<(usize, Option<SocketAddrAny>)> {
         self.try_io(Direction::Read, || {
-            rustix::net::recvfrom(self, buffer, flags | RecvFlags::DONTWAIT)
+            rustix::net::recvfrom(self, &mut *buffer, flags | RecvFlags::DONTWAIT)
                 .map(|(_, length, sender)| (length, sender))
         })
     }
@@ -226,14 +228,15 @@ impl Socket {
     pub(crate) fn try_io<T>(
         &self,
         direction: Direction,
-        call: impl FnOnce() -> Result<T, Errno>,
+        call: impl FnMut() -> Result<T, Errno>,
     ) -> io::Result<T> {
-        let result = call();
+        let result = retry_on_intr(call);
         if let (Err(Errno::AGAIN), Some(readiness)) = (&result, self.readiness()) {
             readiness.clear(direction);
         }
         Ok(result?)
     }
+
     /// Takes the descriptor out. Nobody may use it here any more.
     fn take_fd(&self) -> Option<OwnedFd> {
         if !self.has_fd.replace(false) {

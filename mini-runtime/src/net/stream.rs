@@ -88,7 +88,7 @@ impl Stream {
     fn try_recv(&self, buffer: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
         self.socket.try_io(Direction::Read, || {
             let flags = flags | RecvFlags::DONTWAIT;
-            rustix::net::recv(&self.socket, buffer, flags).map(|(_, length)| length)
+            rustix::net::recv(&self.socket, &mut *buffer, flags).map(|(_, length)| length)
         })
     }
 

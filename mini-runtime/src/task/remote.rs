@@ -98,7 +98,8 @@ impl<T> RemoteHandle<T> {
     /// If it panicked, or was cancelled before its end.
     ///
     /// # Panics
-    /// If this thread runs a runtime, whose tasks would all wait, too.
+    /// - If this thread runs a runtime, whose tasks would all wait, too.
+    /// - If the handle was awaited, and has given its output away.
     #[track_caller]
     pub fn join(mut self) -> Result<T, JoinError> {
         struct Unpark(Thread);

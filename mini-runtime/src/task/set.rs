@@ -69,6 +69,9 @@ impl<T> JoinSet<T> {
     /// Ready with the output of a task that has ended, or with `None` if there are no tasks.
     ///
     /// One task at a time can wait for that: a later one takes the place of the earlier.
+    ///
+    /// # Errors
+    /// If the task has panicked, or was cancelled.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         if self.is_empty() {
             return Poll::Ready(None);

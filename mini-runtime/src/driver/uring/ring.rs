@@ -58,7 +58,11 @@ impl Ring {
     /// Has the kernel empty the submission queue.
     #[cold]
     fn make_room(&self) -> io::Result<()> {
-        self.enter(0, None)?;
+        self.enter(0, None).map_err(|error| match Errno::from_io_error(&error) {
+            // It is short of memory. Nobody has asked not to wait.
+            Some(Errno::AGAIN) => Errno::NOMEM.into(),
+            _ => error,
+        })?;
         // A kernel whose completions nobody takes out takes no submissions. They are heard later: here, a
         // task is in the middle of something.
         self.taken_out.borrow_mut().extend(self.completion());

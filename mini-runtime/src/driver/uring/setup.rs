@@ -71,7 +71,7 @@ fn in_words(error: Error) -> Error {
 
 fn check(ring: &IoUring) -> io::Result<()> {
     let mut probe = Probe::new();
-    ring.submitter().register_probe(&mut probe).map_err(|_| too_old("a probe", "5.6"))?;
+    ring.submitter().register_probe(&mut probe).map_err(|_| too_old("probe", "5.6"))?;
     for (code, name, since) in NEEDED {
         if !probe.is_supported(code) {
             return Err(too_old(name, since));
@@ -79,14 +79,14 @@ fn check(ring: &IoUring) -> io::Result<()> {
     }
     let parameters = ring.params();
     if !parameters.is_feature_nodrop() {
-        return Err(too_old("a completion queue that loses nothing", "5.5"));
+        return Err(too_old("completion queue that loses nothing", "5.5"));
     }
     if !parameters.is_feature_ext_arg() {
-        return Err(too_old("a wait with a timeout", "5.11"));
+        return Err(too_old("wait with a timeout", "5.11"));
     }
     // This feature came with the same kernel as multishot polls, which have no sign of their own.
     if !parameters.is_feature_resource_tagging() {
-        return Err(too_old("a poll that goes on", "5.13"));
+        return Err(too_old("poll that goes on", "5.13"));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ impl Machine {
         Machine {
             cpu: cpu_model().unwrap_or_else(unknown),
             cpus: cpu::count(),
-            kernel: said_by("uname", &["-sr"]),
+            kernel: kernel(&said_by("uname", &["-sr"])),
             rustc: said_by("rustc", &["-V"]),
             date: said_by("date", &["-u", "+%F"]),
             versions: versions(include_str!("../Cargo.lock")),
@@ -70,6 +70,11 @@ fn cpu_model() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+/// Without what its builders have added to the version.
+fn kernel(said: &str) -> String {
+    said.split('-').next().unwrap_or_default().to_owned()
+}
+
 fn said_by(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().ok();
     let said = output.and_then(|output| String::from_utf8(output.stdout).ok());
@@ -99,6 +104,12 @@ fn versions(lock: &str) -> serde_json::Map<String, serde_json::Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kernel_is_named_without_what_its_builders_have_added() {
+        assert_eq!(kernel("Linux 6.12.9-1-amd64"), "Linux 6.12.9");
+        assert_eq!(kernel("Linux 6.12.9"), "Linux 6.12.9");
+    }
 
     #[test]
     fn the_lock_file_tells_the_versions_of_all_peers() {

@@ -65,6 +65,16 @@ impl Side {
         self.is_ready.set(true);
         wake(self.waiting.take());
     }
+
+    /// Keeps a waker in the place of whoever waited before.
+    fn wait(&self, waker: &Waker) {
+        let before = self.waiting.take();
+        if before.as_ref().is_some_and(|before| before.will_wake(waker)) {
+            self.waiting.set(before);
+        } else {
+            self.waiting.set(Some(clone_of(waker)));
+        }
+    }
 }
 
 /// Reading or writing.
@@ -257,16 +267,14 @@ impl Readiness {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let side = self.side(direction);
+        if !side.is_ready.get() {
+            side.wait(cx.waker());
+        }
+        // After the waker is there: cloning it may run any code, also such as hears a report, or ends the
+        // runtime.
         if side.is_ready.get() {
             return context::poll_allowance(cx).map(Ok);
         }
-        let before = side.waiting.take();
-        if before.as_ref().is_some_and(|before| before.will_wake(cx.waker())) {
-            side.waiting.set(before);
-        } else {
-            side.waiting.set(Some(clone_of(cx.waker())));
-        }
-        // After the waker is there: cloning it may run any code, also such as ends the runtime.
         if self.is_closed.get() {
             return Poll::Ready(Err(Errno::CANCELED.into()));
         }

@@ -79,6 +79,10 @@ impl<T> JoinSet<T> {
         let key = self.ended.keys.borrow_mut().pop_front();
         let Some(key) = key else {
             self.ended.waiting.set(Some(cx.waker().clone()));
+            // Cloning a waker may run any code, also such as ends a task: then this is to look again.
+            if !self.ended.keys.borrow().is_empty() {
+                wake(self.ended.waiting.take());
+            }
             return Poll::Pending;
         };
         let handle = self.handles.get_mut(key).expect("an ended task is in the set");

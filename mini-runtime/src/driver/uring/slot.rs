@@ -89,10 +89,16 @@ impl Slot {
             return;
         }
         self.waiting.set(Some(waker.clone()));
-        if self.has_landed() {
+        if self.has_brought() || self.has_landed() {
             // Meanwhile: whoever asks is to look again.
             wake(self.waiting.take());
         }
+    }
+
+    /// Whether a streaming operation has brought something, and nobody has looked.
+    fn has_brought(&self) -> bool {
+        let rare = self.rare.borrow();
+        matches!(rare.as_deref(), Some(Rare::Streaming { brought, .. }) if !brought.is_empty())
     }
 
     /// Whether it is done, and nobody has looked.

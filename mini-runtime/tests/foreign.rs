@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::net;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
@@ -256,6 +256,51 @@ on_both_drivers! {
             drop((wait, waker));
             assert_eq!(script.wakers(), 0, "{what}");
         }
+    }
+
+    /// When it is cloned, and when it makes room for another one, in the middle of their polls.
+    fn a_waker_may_use_the_listener_and_the_stream_that_it_waits_for(driver) {
+        let runtime = runtime(driver);
+        runtime.block_on(async {
+            let listener = Rc::new(TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+            let (mut stream, peer) = half().await;
+            // On a ring, the stream has asked for more than was fetched, which is what others meet then.
+            let begun = Polled::read(&mut stream, &mut [0]).now_or_never();
+            assert!(begun.is_none());
+            let stream = Rc::new(stream);
+            let (accepts, reads) = (listener.clone(), stream.clone());
+            let mut waits: Vec<Wait> = vec![
+                Box::pin(async move { accepts.accept().await.is_ok() }),
+                Box::pin(async move { reads.readable().await.is_ok() }),
+            ];
+            let used = Count::default();
+            for wait in &mut waits {
+                let uses = || {
+                    let (listener, stream, used) = (listener.clone(), stream.clone(), used.clone());
+                    let act: Act = Box::new(move || {
+                        let mut cx = Context::from_waker(Waker::noop());
+                        assert!(pin!(listener.accept()).poll(&mut cx).is_pending());
+                        assert!(stream.try_read(&mut [0]).is_err());
+                        assert!(pin!(stream.readable()).poll(&mut cx).is_pending());
+                        assert!(pin!(stream.peek(&mut [0])).poll(&mut cx).is_pending());
+                        used.add();
+                    });
+                    Some(act)
+                };
+                let (first, second, third) = (Script::new(), Script::new(), Script::new());
+                second.clones.set(uses());
+                second.drops.set(uses());
+                for script in [&first, &second, &third] {
+                    assert!(poll(wait, &script.waker()).is_pending());
+                }
+            }
+            assert_eq!(used.get(), 2 * waits.len());
+            drop(net::TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens"));
+            drop(peer);
+            for wait in waits {
+                assert!(wait.await);
+            }
+        });
     }
 
     /// In the first poll, in a later one, when it makes room for another one, and with its future.
@@ -540,7 +585,9 @@ impl World {
                 let (stream, buffer) = (stream.clone(), Buffer::new(4, &self.freed));
                 self.made.add();
                 let wait: Wait = match self.roll(3) {
-                    0 => Box::pin(async move { stream.read_vectored(vec![buffer]).await.0.is_ok() }),
+                    0 => {
+                        Box::pin(async move { stream.read_vectored(vec![buffer]).await.0.is_ok() })
+                    }
                     _ => Box::pin(async move { stream.read(buffer).await.0.is_ok() }),
                 };
                 self.poll(place, Some(wait));

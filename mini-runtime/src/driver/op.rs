@@ -148,12 +148,14 @@ impl<O: Operation> Pending<O> {
         if let Driver::Epoll(_) = operation.socket().core.driver {
             return poll_attempt(operation, cx);
         }
+        // Cloning it may run any code, and may panic: nothing is taken out meanwhile.
+        let waker = clone_of(cx.waker());
         let entry = operation.entry();
         let (ring, direction) = (uring(operation.socket()), operation.direction());
         let free = operation.socket().slot(direction).unwrap_or_else(|| ring.new_slot());
         // SAFETY: what the entry points to is valid until the operation is dropped, as its type promises.
         // It is dropped when it has landed, and otherwise `abandon` keeps it until then.
-        match unsafe { ring.submit(entry, &free, clone_of(cx.waker())) } {
+        match unsafe { ring.submit(entry, &free, waker) } {
             Ok(()) => {
                 fill(Cell::from_mut(slot), free);
                 Poll::Pending

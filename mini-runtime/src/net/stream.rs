@@ -1,4 +1,4 @@
-use std::cell::{OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell, RefMut};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
@@ -46,7 +46,7 @@ impl Stream {
 
     pub(crate) async fn readable(&self) -> io::Result<()> {
         if self.has_more() {
-            return poll_fn(|cx| self.with_reading(|it| it.poll_received(cx))).await;
+            return poll_fn(|cx| ready!(self.poll_reading(cx)).poll_received(cx)).await;
         }
         self.socket.ready(Direction::Read).await
     }
@@ -74,15 +74,15 @@ impl Stream {
         &self,
         poll: impl FnOnce(&mut Reading, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> io::Result<usize> {
-        self.with_reading(|reading| {
-            // It is not polled while it is on its way: somebody may wait for it, whose waker would be lost.
-            if !reading.is_waiting()
-                && let Poll::Ready(result) = poll(reading, &mut Context::from_waker(Waker::noop()))
-            {
-                return result;
-            }
-            Err(io::ErrorKind::WouldBlock.into())
-        })
+        let mut cx = Context::from_waker(Waker::noop());
+        // It is not polled while it is on its way: somebody may wait for it, whose waker would be lost.
+        if let Poll::Ready(mut reading) = self.poll_reading(&mut cx)
+            && !reading.is_waiting()
+            && let Poll::Ready(result) = poll(&mut reading, &mut cx)
+        {
+            return result;
+        }
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn try_recv(&self, buffer: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
@@ -108,21 +108,31 @@ impl Stream {
 
     /// Whether `poll_read` has asked for bytes that nobody has fetched.
     pub(crate) fn has_more(&self) -> bool {
-        self.reading.get().is_some_and(|reading| reading.borrow().has_more())
+        self.reading.get().is_some_and(|reading| {
+            // In the middle of a poll, it is not known yet.
+            reading.try_borrow().map_or(true, |reading| reading.has_more())
+        })
     }
 
-    fn with_reading<R>(&self, f: impl FnOnce(&mut Reading) -> R) -> R {
-        f(&mut self.reading.get_or_init(Box::default).borrow_mut())
+    /// Pending in the middle of another poll: a waker that is cloned or dropped there may run any code, and
+    /// has come back here.
+    fn poll_reading(&self, cx: &mut Context<'_>) -> Poll<RefMut<'_, Reading>> {
+        let Ok(reading) = self.reading.get_or_init(Box::default).try_borrow_mut() else {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        };
+        Poll::Ready(reading)
     }
 
     /// Reads what `poll_read` has asked for, and nobody has fetched.
     async fn read_polled<B: IoBufMut>(&self, mut buf: B) -> BufResult<usize, B> {
-        let received = poll_fn(|cx| self.with_reading(|it| it.poll_received(cx)));
-        if let Err(error) = received.await {
-            return (Err(error), buf);
-        }
-        let length = self.with_reading(|it| it.fetch(&mut buf));
-        (Ok(length), buf)
+        let received = poll_fn(|cx| {
+            let mut reading = ready!(self.poll_reading(cx));
+            ready!(reading.poll_received(cx))?;
+            Poll::Ready(Ok(reading.fetch(&mut buf)))
+        });
+        let result = received.await;
+        (result, buf)
     }
 
     pub(crate) fn poll_read(
@@ -131,7 +141,7 @@ impl Stream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let Some(readiness) = self.socket.readiness() else {
-            return self.with_reading(|it| it.poll_read(&self.socket, cx, buffer));
+            return ready!(self.poll_reading(cx)).poll_read(&self.socket, cx, buffer);
         };
         let received = ready!(readiness.poll_io(Direction::Read, cx, || {
             rustix::net::recv(&self.socket, &mut *buffer, RecvFlags::DONTWAIT)

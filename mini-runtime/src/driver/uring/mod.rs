@@ -335,3 +335,78 @@ impl Drop for Uring {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::os::unix::net::UnixStream as Peer;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::{Pin, pin};
+    use std::ptr;
+    use std::task::{Context, Poll, RawWakerVTable};
+
+    use super::*;
+    use crate::driver::Driver;
+    use crate::io::AsyncReadOwned;
+    use crate::net::UnixStream;
+    use crate::task::yield_now;
+    use crate::{Builder, DriverKind, context};
+
+    /// A waker that panics when it is cloned.
+    fn bomb() -> Waker {
+        const VTABLE: RawWakerVTable =
+            RawWakerVTable::new(|_| panic!("as it should"), |_| (), |_| (), |_| ());
+
+        // SAFETY: the functions use no data.
+        unsafe { Waker::new(ptr::null(), &VTABLE) }
+    }
+
+    /// How many slots the runtime of this thread has, free ones too.
+    fn slots() -> usize {
+        match &context::current().driver {
+            Driver::Uring(uring) => uring.slots.borrow().len(),
+            Driver::Epoll(_) => unreachable!("the test has asked for a ring"),
+        }
+    }
+
+    async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+        poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+    }
+
+    #[test]
+    fn a_socket_keeps_one_slot_for_each_direction_and_gives_back_all_others() {
+        let runtime = match Builder::new().driver(DriverKind::IoUring).build() {
+            Ok(runtime) => runtime,
+            Err(error) => return conformance::skip(format_args!("no io_uring here: {error}")),
+        };
+        runtime.block_on(async {
+            let (stream, mut peer) = Peer::pair().expect("descriptors are left");
+            let stream = UnixStream::from_std(stream).expect("it is a socket");
+            let read = || Box::pin(stream.read(Vec::with_capacity(1)));
+            // Two at once: the second finds nothing that was kept.
+            let (mut one, mut two) = (read(), read());
+            assert!(poll_once(one.as_mut()).await.is_pending());
+            assert!(poll_once(two.as_mut()).await.is_pending());
+            assert_eq!(slots(), 2);
+            io::Write::write_all(&mut peer, b"12").expect("it is connected");
+            assert_eq!((one.await.0.is_ok(), two.await.0.is_ok()), (true, true));
+            assert_eq!(slots(), 1);
+            // One that was never begun, because its waker panics.
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                pin!(read()).poll(&mut Context::from_waker(&bomb())).is_ready()
+            }));
+            assert!(polled.is_err());
+            assert!(pin!(read()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert_eq!(slots(), 1, "what was kept is used again");
+            // The kernel lets go of it.
+            while slots() > 0 {
+                yield_now().await;
+            }
+            io::Write::write_all(&mut peer, b"3").expect("it is connected");
+            assert!(read().await.0.is_ok());
+            assert_eq!(slots(), 1);
+            drop(stream);
+            assert_eq!(slots(), 0);
+        });
+    }
+}

@@ -16,6 +16,8 @@ use mini_runtime::net::{TcpListener, UdpSocket, UnixDatagram, UnixListener, Unix
 use mini_runtime::{DriverKind, spawn};
 
 const TIMES: usize = 10_000;
+/// More than a socket takes.
+const MUCH: &[u8] = &[7; 1 << 19];
 /// How many fly at once.
 const FLIGHT: usize = 20;
 
@@ -175,7 +177,6 @@ on_both_drivers! {
     fn ten_thousand_vectored_calls_that_are_dropped_leave_nothing_behind(driver) {
         let (made, freed) = (Count::default(), Count::default());
         let (making, freeing) = (made.clone(), freed.clone());
-        let bytes: &'static [u8] = vec![7; 1 << 19].leak();
         rounds(driver, async move |number| {
             let (stream, peer) = unix_half();
             let buffers: Vec<Buffer> = (0..3).map(|length| Buffer::new(length, &freeing)).collect();
@@ -186,7 +187,7 @@ on_both_drivers! {
                     _ => {
                         drop(buffers);
                         for_ever(async {
-                            while stream.write_vectored(vec![bytes, bytes]).await.0.is_ok() {}
+                            while stream.write_vectored(vec![MUCH, MUCH]).await.0.is_ok() {}
                         })
                         .await;
                     }
@@ -199,7 +200,6 @@ on_both_drivers! {
 
     /// One half in the middle of something, and the other goes first, or second.
     fn ten_thousand_halves_that_are_dropped_leave_nothing_behind(driver) {
-        let bytes: &'static [u8] = vec![7; 1 << 19].leak();
         rounds(driver, async move |number| {
             let (stream, peer) = unix_half();
             let (mut reader, mut writer) = stream.into_split();
@@ -213,8 +213,8 @@ on_both_drivers! {
                 };
                 let writing = async {
                     match number % 2 {
-                        0 => for_ever(writer.write(bytes)).await,
-                        _ => for_ever(PolledWrite::write_all(&mut writer, bytes)).await,
+                        0 => for_ever(writer.write(MUCH)).await,
+                        _ => for_ever(PolledWrite::write_all(&mut writer, MUCH)).await,
                     }
                 };
                 if number % 5 == 0 {

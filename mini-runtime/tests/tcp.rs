@@ -513,10 +513,10 @@ on_both_drivers! {
             let read = timeout(Duration::from_secs(10), stream.read_exact(Vec::with_capacity(5)));
             assert_eq!(read.await.expect("it was sent").1, b"hello");
 
-            let bytes: &'static [u8] = vec![7; 1 << 22].leak();
-            assert!(timeout(limit, stream.write_all(bytes)).await.is_err());
-            assert!(timeout(limit, stream.write_vectored(vec![bytes])).await.is_err());
-            assert!(timeout(limit, PolledWrite::write_all(&mut stream, bytes)).await.is_err());
+            const BYTES: &[u8] = &[7; 1 << 22];
+            assert!(timeout(limit, stream.write_all(BYTES)).await.is_err());
+            assert!(timeout(limit, stream.write_vectored(vec![BYTES])).await.is_err());
+            assert!(timeout(limit, PolledWrite::write_all(&mut stream, BYTES)).await.is_err());
             drop(stream);
             let mut received = Vec::new();
             peer.read_to_end(&mut received).expect("it is connected");

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::net;
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
@@ -135,15 +136,13 @@ struct Waits {
     wait: Wait,
     /// Makes it happen.
     happens: Act,
-    /// Whether it ends with the runtime.
-    is_told: bool,
 }
 
 fn waits<F>(what: &'static str, wait: F, happens: impl FnOnce() + 'static) -> Waits
 where
     F: Future<Output = bool> + 'static,
 {
-    Waits { what, wait: Box::pin(wait), happens: Box::new(happens), is_told: true }
+    Waits { what, wait: Box::pin(wait), happens: Box::new(happens) }
 }
 
 fn advances() {
@@ -199,8 +198,9 @@ async fn all_kinds() -> Vec<Waits> {
     let join = async move { task.await.is_ok() };
     all.push(waits("remote", join, move || send.send(()).expect("it waits")));
 
-    let nap = sleep(LONG).map(|()| true);
-    all.push(Waits { is_told: false, ..waits("sleep", nap, advances) });
+    // It panics when its runtime is gone.
+    let nap = AssertUnwindSafe(sleep(LONG)).catch_unwind().map(|slept| slept.is_ok());
+    all.push(waits("sleep", nap, advances));
     all
 }
 
@@ -234,7 +234,7 @@ on_both_drivers! {
     /// Who leaves a waker has looked before that, and nobody else is there to be woken meanwhile.
     fn what_comes_while_a_waker_is_cloned_is_not_missed(driver) {
         let runtime = Rc::new(runtime(driver));
-        for Waits { what, mut wait, happens, .. } in runtime.block_on(all_kinds()) {
+        for Waits { what, mut wait, happens } in runtime.block_on(all_kinds()) {
             // It is begun, and what was queued has been done.
             assert!(poll(&mut wait, Waker::noop()).is_pending(), "{what}");
             runtime.block_on(turns(200));
@@ -313,7 +313,7 @@ on_both_drivers! {
                 if which == kinds.len() {
                     break;
                 }
-                let Waits { what, mut wait, is_told, happens } = kinds.swap_remove(which);
+                let Waits { what, mut wait, happens } = kinds.swap_remove(which);
                 drop(kinds);
                 let shared = Shared::new(runtime);
                 let (first, second) = (Script::new(), Script::new());
@@ -337,13 +337,11 @@ on_both_drivers! {
                 }
                 if moment < 3 {
                     assert!(shared.is_gone(), "{what}: at {moment}, it was not cloned or dropped");
-                    if is_told {
-                        if polled.is_pending() {
-                            assert!(last.woken.get() > 0, "{what}: at {moment}, nobody was woken");
-                            polled = poll(&mut wait, Waker::noop());
-                        }
-                        assert_eq!(polled, Poll::Ready(false), "{what}: at {moment}");
+                    if polled.is_pending() {
+                        assert!(last.woken.get() > 0, "{what}: at {moment}, nobody was woken");
+                        polled = poll(&mut wait, Waker::noop());
                     }
+                    assert_eq!(polled, Poll::Ready(false), "{what}: at {moment}");
                 }
                 drop((wait, happens));
                 run(&Cell::new(shared.drops()));

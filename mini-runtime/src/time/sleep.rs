@@ -128,7 +128,13 @@ impl Sleep {
             // It has fired.
             State::Waiting(_) => State::Over,
             State::New | State::Ahead => {
-                State::Waiting(timers.set(deadline.into_std(), cx.waker().clone()))
+                let timer = timers.set(deadline.into_std(), cx.waker().clone());
+                // Cloning the waker may run any code, also such as ends the runtime.
+                if timers.is_closed() {
+                    timers.cancel(timer);
+                    return self.poll_elapsed(cx);
+                }
+                State::Waiting(timer)
             }
         };
         match self.state {

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
 
 use common::{Buffer, Count, Dice, OnDrop, descriptors, half, on_both_drivers, runtime, turns};
+use conformance::Probe;
 use futures::channel::oneshot;
 use futures::{AsyncReadExt as Polled, FutureExt};
 use mini_runtime::io::{AsyncReadOwned, IoBuf, IoBufMut};
@@ -349,6 +350,28 @@ on_both_drivers! {
                 assert_eq!(descriptors(), before, "{what}: at {moment}");
             }
         }
+    }
+
+    /// Two tasks have the same place and the same generation, each in its own runtime.
+    fn an_operation_of_another_runtime_wakes_who_polls_it_and_no_namesake(driver) {
+        let (one, two) = (runtime(driver), runtime(driver));
+        let namesake = Probe::default();
+        let (read, mut peer) = one.block_on(async {
+            drop(spawn(namesake.clone()));
+            turns(1).await;
+            let (stream, peer) = half().await;
+            (async move { stream.read(Vec::with_capacity(1)).await.0 }, peer)
+        });
+        let task = two.block_on(async {
+            let task = spawn(read);
+            turns(1).await;
+            task
+        });
+        peer.write_all(b"1").expect("it is connected");
+        one.block_on(turns(200));
+        assert_eq!(namesake.polls.get(), 1);
+        // Only the wake gets it polled.
+        assert_eq!(two.block_on(task).expect("no panic").expect("it is connected"), 1);
     }
 
     /// That of a future that was never begun, of one that flies, and of one that has landed.

@@ -1,5 +1,6 @@
 //! Wakers and buffers of others, which run any code when they are cloned, woken or dropped: also such as
 //! runs the runtime, or drops it.
+#![expect(clippy::async_yields_async, reason = "futures are taken out of the runtime")]
 
 mod common;
 

@@ -524,8 +524,13 @@ on_both_drivers! {
                     let (stream, peer) = half().await;
                     sockets.push((Rc::new(stream), peer));
                 }
+                let bind = |_| TcpListener::bind("127.0.0.1:0").expect("a port is free");
+                let listeners: Vec<_> = (0..4).map(bind).map(Rc::new).collect();
+                let address = |listener: &Rc<TcpListener>| listener.local_addr().expect("it is bound");
                 let world = Rc::new(World {
                     sockets,
+                    addresses: listeners.iter().map(address).collect(),
+                    listeners: RefCell::new(listeners.into_iter().map(Some).collect()),
                     waits: RefCell::new((0..8).map(|_| None).collect()),
                     scripts: RefCell::default(),
                     dice: RefCell::new(Dice(seed)),
@@ -558,9 +563,11 @@ on_both_drivers! {
     }
 }
 
-/// Streams, and what waits for them.
+/// Streams and listeners, and what waits for them.
 struct World {
     sockets: Vec<(Rc<TcpStream>, net::TcpStream)>,
+    listeners: RefCell<Vec<Option<Rc<TcpListener>>>>,
+    addresses: Vec<net::SocketAddr>,
     waits: RefCell<Vec<Option<Wait>>>,
     scripts: RefCell<Vec<Rc<Script>>>,
     dice: RefCell<Dice>,
@@ -600,10 +607,10 @@ impl World {
             return;
         }
         self.depth.set(self.depth.get() + 1);
-        let place = self.roll(8);
-        let (stream, peer) = &self.sockets[self.roll(4)];
-        match self.roll(6) {
-            0 | 1 => {
+        let (place, which) = (self.roll(8), self.roll(4));
+        let (stream, peer) = &self.sockets[which];
+        match self.roll(100) {
+            0..25 => {
                 let (stream, buffer) = (stream.clone(), Buffer::new(4, &self.freed));
                 self.made.add();
                 let wait: Wait = match self.roll(3) {
@@ -614,10 +621,27 @@ impl World {
                 };
                 self.poll(place, Some(wait));
             }
-            2 | 3 => self.poll(place, None),
-            4 => {
+            25..35 => {
+                let listener = self.listeners.borrow()[which].clone();
+                let accepts = |listener: Rc<TcpListener>| -> Wait {
+                    Box::pin(async move { listener.accept().await.is_ok() })
+                };
+                self.poll(place, listener.map(accepts));
+            }
+            35..60 => self.poll(place, None),
+            60..75 => {
                 let wait = self.waits.borrow_mut()[place].take();
                 drop(wait);
+            }
+            75 => {
+                let listener = self.listeners.borrow_mut()[which].take();
+                drop(listener);
+            }
+            76..85 => {
+                // A port that is free again may be somebody else's by now.
+                if self.listeners.borrow()[which].is_some() {
+                    drop(net::TcpStream::connect(self.addresses[which]).expect("it listens"));
+                }
             }
             _ => drop((&*peer).write(b"12")),
         }
@@ -637,7 +661,7 @@ impl World {
     fn end(&self) {
         // From now on, wakers only count.
         self.depth.set(3);
-        let waits = self.waits.take();
-        drop(waits);
+        let (waits, listeners) = (self.waits.take(), self.listeners.take());
+        drop((waits, listeners));
     }
 }

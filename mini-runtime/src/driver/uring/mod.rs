@@ -375,38 +375,40 @@ mod tests {
 
     #[test]
     fn a_socket_keeps_one_slot_for_each_direction_and_gives_back_all_others() {
-        let runtime = match Builder::new().driver(DriverKind::IoUring).build() {
-            Ok(runtime) => runtime,
-            Err(error) => return conformance::skip(format_args!("no io_uring here: {error}")),
-        };
-        runtime.block_on(async {
-            let (stream, mut peer) = Peer::pair().expect("descriptors are left");
-            let stream = UnixStream::from_std(stream).expect("it is a socket");
-            let read = || Box::pin(stream.read(Vec::with_capacity(1)));
-            // Two at once: the second finds nothing that was kept.
-            let (mut one, mut two) = (read(), read());
-            assert!(poll_once(one.as_mut()).await.is_pending());
-            assert!(poll_once(two.as_mut()).await.is_pending());
-            assert_eq!(slots(), 2);
-            io::Write::write_all(&mut peer, b"12").expect("it is connected");
-            assert_eq!((one.await.0.is_ok(), two.await.0.is_ok()), (true, true));
-            assert_eq!(slots(), 1);
-            // One that was never begun, because its waker panics.
-            let polled = catch_unwind(AssertUnwindSafe(|| {
-                pin!(read()).poll(&mut Context::from_waker(&bomb())).is_ready()
-            }));
-            assert!(polled.is_err());
-            assert!(pin!(read()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-            assert_eq!(slots(), 1, "what was kept is used again");
-            // The kernel lets go of it.
-            while slots() > 0 {
-                yield_now().await;
-            }
-            io::Write::write_all(&mut peer, b"3").expect("it is connected");
-            assert!(read().await.0.is_ok());
-            assert_eq!(slots(), 1);
-            drop(stream);
-            assert_eq!(slots(), 0);
+        conformance::watch(|| {
+            let runtime = match Builder::new().driver(DriverKind::IoUring).build() {
+                Ok(runtime) => runtime,
+                Err(error) => return conformance::skip(format_args!("no io_uring here: {error}")),
+            };
+            runtime.block_on(async {
+                let (stream, mut peer) = Peer::pair().expect("descriptors are left");
+                let stream = UnixStream::from_std(stream).expect("it is a socket");
+                let read = || Box::pin(stream.read(Vec::with_capacity(1)));
+                // Two at once: the second finds nothing that was kept.
+                let (mut one, mut two) = (read(), read());
+                assert!(poll_once(one.as_mut()).await.is_pending());
+                assert!(poll_once(two.as_mut()).await.is_pending());
+                assert_eq!(slots(), 2);
+                io::Write::write_all(&mut peer, b"12").expect("it is connected");
+                assert_eq!((one.await.0.is_ok(), two.await.0.is_ok()), (true, true));
+                assert_eq!(slots(), 1);
+                // One that was never begun, because its waker panics.
+                let polled = catch_unwind(AssertUnwindSafe(|| {
+                    pin!(read()).poll(&mut Context::from_waker(&bomb())).is_ready()
+                }));
+                assert!(polled.is_err());
+                assert!(pin!(read()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                assert_eq!(slots(), 1, "what was kept is used again");
+                // The kernel lets go of it.
+                while slots() > 0 {
+                    yield_now().await;
+                }
+                io::Write::write_all(&mut peer, b"3").expect("it is connected");
+                assert!(read().await.0.is_ok());
+                assert_eq!(slots(), 1);
+                drop(stream);
+                assert_eq!(slots(), 0);
+            });
         });
     }
 }

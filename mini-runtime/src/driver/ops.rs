@@ -40,9 +40,12 @@ fn length(bytes: usize) -> u32 {
 }
 
 /// Receives into a part of a buffer, without waiting.
-fn recv_now(socket: &Socket, room: *mut u8, bytes: usize) -> Result<u32, Errno> {
+///
+/// # Safety
+/// There is so much room, and nobody else uses it meanwhile.
+unsafe fn recv_now(socket: &Socket, room: *mut u8, bytes: usize) -> Result<u32, Errno> {
     let bytes = length(bytes) as usize;
-    // SAFETY: the caller's buffer has this room, and nobody else uses it meanwhile.
+    // SAFETY: as the caller promises.
     let room: &mut [MaybeUninit<u8>] = unsafe { slice::from_raw_parts_mut(room.cast(), bytes) };
     let (_, received) = rustix::net::recv(socket, room, RecvFlags::DONTWAIT)?;
     if received < bytes {
@@ -52,9 +55,12 @@ fn recv_now(socket: &Socket, room: *mut u8, bytes: usize) -> Result<u32, Errno> 
 }
 
 /// Sends a part of a buffer, without waiting.
-fn send_now(socket: &Socket, bytes: *const u8, length_of: usize) -> Result<u32, Errno> {
+///
+/// # Safety
+/// There are so many bytes, and nobody writes to them meanwhile.
+unsafe fn send_now(socket: &Socket, bytes: *const u8, length_of: usize) -> Result<u32, Errno> {
     let wanted = length(length_of) as usize;
-    // SAFETY: the caller's buffer has these bytes, and nobody writes to them meanwhile.
+    // SAFETY: as the caller promises.
     let bytes = unsafe { slice::from_raw_parts(bytes, wanted) };
     let sent = rustix::net::send(socket, bytes, SEND)?;
     if sent < wanted {
@@ -99,7 +105,8 @@ unsafe impl<B: IoBufMut> Operation for Recv<B> {
     }
 
     fn attempt(&mut self) -> Result<u32, Errno> {
-        recv_now(&self.socket, self.buf.as_mut_ptr(), self.buf.bytes_total())
+        // SAFETY: the buffer belongs to the operation, and has that room.
+        unsafe { recv_now(&self.socket, self.buf.as_mut_ptr(), self.buf.bytes_total()) }
     }
 
     fn complete(mut self, result: io::Result<u32>) -> BufResult<usize, B> {
@@ -146,7 +153,8 @@ unsafe impl<B: IoBufMut> Operation for RecvExact<B> {
 
     fn attempt(&mut self) -> Result<u32, Errno> {
         let (room, bytes) = self.rest();
-        recv_now(&self.socket, room, bytes)
+        // SAFETY: the buffer belongs to the operation, and has that room left.
+        unsafe { recv_now(&self.socket, room, bytes) }
     }
 
     fn is_needless(&self) -> bool {
@@ -197,7 +205,8 @@ unsafe impl<B: IoBuf> Operation for Send<B> {
     }
 
     fn attempt(&mut self) -> Result<u32, Errno> {
-        send_now(&self.socket, self.buf.as_ptr(), self.buf.bytes_init())
+        // SAFETY: the buffer belongs to the operation, and has these bytes.
+        unsafe { send_now(&self.socket, self.buf.as_ptr(), self.buf.bytes_init()) }
     }
 
     fn complete(self, result: io::Result<u32>) -> BufResult<usize, B> {
@@ -239,7 +248,8 @@ unsafe impl<B: IoBuf> Operation for SendAll<B> {
 
     fn attempt(&mut self) -> Result<u32, Errno> {
         let (bytes, length) = self.rest();
-        send_now(&self.socket, bytes, length)
+        // SAFETY: the buffer belongs to the operation, and has these bytes left.
+        unsafe { send_now(&self.socket, bytes, length) }
     }
 
     fn is_needless(&self) -> bool {

@@ -68,6 +68,8 @@ pub(crate) struct Uring {
     slots: RefCell<Slab<Rc<Slot>>>,
     doorbell: Doorbell,
     is_bell_watched: Cell<bool>,
+    /// What is to be cancelled as soon as the kernel has memory for that again.
+    uncancelled: RefCell<Vec<Key>>,
     /// Set when the runtime is gone: nobody waits for completions any more.
     is_closed: Cell<bool>,
 }
@@ -81,6 +83,7 @@ impl Uring {
             slots: RefCell::default(),
             doorbell,
             is_bell_watched: Cell::new(false),
+            uncancelled: RefCell::default(),
             is_closed: Cell::new(false),
         })
     }
@@ -182,7 +185,7 @@ impl Uring {
         if slot.is_in_flight() {
             slot.rare.replace(Some(Box::new(Rare::Abandoned(Box::new(finish)))));
             slot.state.set(State::Rare);
-            let _ = self.cancel(slot.key);
+            self.cancel(slot.key);
         } else {
             self.free(slot);
         }
@@ -190,17 +193,24 @@ impl Uring {
         drop(waiting);
     }
 
-    /// # Errors
-    /// If the kernel takes nothing now. The operation comes to its end without, or is cancelled later.
-    fn cancel(&self, key: Key) -> io::Result<()> {
-        let cancel = opcode::AsyncCancel::new(key.into()).build().user_data(NOBODY);
-        // SAFETY: the entry points to nothing.
-        unsafe { self.ring.push(&cancel) }
+    /// Asks the kernel to give an operation up, now or at the next park.
+    fn cancel(&self, key: Key) {
+        self.uncancelled.borrow_mut().push(key);
+        self.cancel_all();
+    }
+
+    fn cancel_all(&self) {
+        self.uncancelled.borrow_mut().retain(|key| {
+            let cancel = opcode::AsyncCancel::new((*key).into()).build().user_data(NOBODY);
+            // SAFETY: the entry points to nothing.
+            unsafe { self.ring.push(&cancel) }.is_err()
+        });
     }
 
     pub(crate) fn park(&self, timeout: Option<Duration>) -> io::Result<()> {
         // Who could not hear the bell must not sleep.
         let timeout = if self.watch_bell() { timeout } else { Some(Duration::ZERO) };
+        self.cancel_all();
         self.ring.enter_if_needed(timeout)?;
         self.reap();
         Ok(())
@@ -281,7 +291,7 @@ impl Uring {
                     slot.state.set(State::Landed(completion));
                 }
                 if fills {
-                    let _ = self.cancel(slot.key);
+                    self.cancel(slot.key);
                 }
                 // Whoever comes back for it leaves a waker again.
                 wake(slot.waiting.take());
@@ -308,10 +318,10 @@ impl Uring {
     /// enough to wait when the runtime is freed: without this it never would be.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
-        let mut left: Vec<Key> = self.in_flight();
+        self.uncancelled.replace(self.in_flight());
         while !self.in_flight().is_empty() {
             // Again, if the kernel was short of memory: nobody else would end what waits for a peer.
-            left.retain(|key| self.cancel(*key).is_err());
+            self.cancel_all();
             let entered = self.ring.enter(1, None);
             self.reap();
             if entered.is_err() {

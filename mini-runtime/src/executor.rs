@@ -2,11 +2,12 @@ use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::slab::Slab;
 use crate::task::name::{MAX_TASKS, TaskName};
 use crate::task::raw::{RunQueue, State, TaskRef};
 
-/// The place of the main future, the one that was given to `block_on`.
-const MAIN: usize = 0;
+/// Stands in the name of the main future, the one that was given to `block_on`. No task is at this place.
+const MAIN: usize = MAX_TASKS - 1;
 
 /// The tasks of one runtime, and the queue of those to be polled.
 ///
@@ -14,7 +15,8 @@ const MAIN: usize = 0;
 /// names its task instead of sharing in it.
 pub(crate) struct Executor {
     runtime: usize,
-    table: RefCell<Table>,
+    /// All tasks that are not done, each at the place that its name says.
+    table: RefCell<Slab<TaskRef>>,
     queue: RunQueue,
     /// Tells the main futures of one `block_on` after the other apart.
     main_generation: Cell<u32>,
@@ -31,7 +33,7 @@ impl Executor {
     pub(crate) fn new(runtime: usize) -> Executor {
         Executor {
             runtime,
-            table: RefCell::new(Table::new()),
+            table: RefCell::default(),
             queue: RunQueue::default(),
             main_generation: Cell::new(0),
             main_woken: Cell::new(false),
@@ -41,7 +43,7 @@ impl Executor {
 
     /// How many tasks are not done.
     pub(crate) fn live(&self) -> usize {
-        self.table.borrow().live
+        self.table.borrow().len()
     }
 
     /// Takes a new task, and queues it for its first poll.
@@ -49,7 +51,11 @@ impl Executor {
     /// # Panics
     /// If there are as many tasks as there are names.
     pub(crate) fn spawn(&self, task: &TaskRef) {
-        self.table.borrow_mut().insert(self.runtime, task.clone());
+        self.table.borrow_mut().insert_with(|key| {
+            assert!(key.index() < MAIN, "there are {MAIN} tasks already");
+            task.name.set(TaskName::new(self.runtime, key.index(), key.generation()));
+            task.clone()
+        });
         task.state.set(State::Queued);
         self.queue.push(task.clone());
     }
@@ -62,7 +68,7 @@ impl Executor {
         // SAFETY: the table is not borrowed mutably before this is over: it calls no code of others.
         let table =
             unsafe { self.table.try_borrow_unguarded() }.expect("nothing borrows it for long");
-        let Some(task) = table.get(name) else { return self.wake_nobody(name) };
+        let Some(task) = find(table, name) else { return self.wake_nobody(name) };
         if task.state.get() != State::Queued {
             task.state.set(State::Queued);
             self.queue.push(task.clone());
@@ -127,7 +133,10 @@ impl Executor {
     /// The task has its output: nobody can wake it any more, and who waits for it is woken.
     fn finish(&self, task: &TaskRef) {
         task.state.set(State::Done);
-        let ours = self.table.borrow_mut().remove(task.name.get());
+        let mut table = self.table.borrow_mut();
+        let key = table.at(task.name.get().index()).map(|(key, _)| key);
+        let ours = key.and_then(|key| table.remove(key));
+        drop(table);
         task.wake_joiner();
         drop(ours);
     }
@@ -170,9 +179,9 @@ impl Executor {
     /// Ends every task, and drops their futures.
     pub(crate) fn cancel_all(&self) {
         // Dropping a future may wake other tasks, so nothing is borrowed while one is dropped.
-        for index in 0.. {
-            let Some(task) = self.table.borrow().at(index) else { break };
-            let Some(task) = task else { continue };
+        let tasks: Vec<TaskRef> =
+            self.table.borrow().iter().map(|(_, task)| task.clone()).collect();
+        for task in tasks {
             // SAFETY: tasks in the table are not done, and nothing is polled outside of `block_on`.
             unsafe { task.cancel() };
             self.finish(&task);
@@ -183,54 +192,9 @@ impl Executor {
     }
 }
 
-/// All tasks that are not done, each at the place that its name says.
-struct Table {
-    places: Vec<Place>,
-    free: Vec<usize>,
-    live: usize,
+// ANCHOR: get
+fn find(table: &Slab<TaskRef>, name: TaskName) -> Option<&TaskRef> {
+    let (_, task) = table.at(name.index())?;
+    (task.name.get() == name).then_some(task)
 }
-
-struct Place {
-    generation: u32,
-    task: Option<TaskRef>,
-}
-
-impl Table {
-    fn new() -> Table {
-        // The first place is the main future's, and always empty.
-        Table { places: vec![Place { generation: 0, task: None }], free: Vec::new(), live: 0 }
-    }
-
-    /// Gives a task its place and its name.
-    fn insert(&mut self, runtime: usize, task: TaskRef) {
-        let index = self.free.pop().unwrap_or_else(|| {
-            assert!(self.places.len() < MAX_TASKS, "there are {MAX_TASKS} tasks already");
-            self.places.push(Place { generation: 0, task: None });
-            self.places.len() - 1
-        });
-        let place = &mut self.places[index];
-        task.name.set(TaskName::new(runtime, index, place.generation));
-        place.task = Some(task);
-        self.live += 1;
-    }
-
-    // ANCHOR: get
-    fn get(&self, name: TaskName) -> Option<&TaskRef> {
-        self.places.get(name.index())?.task.as_ref().filter(|task| task.name.get() == name)
-    }
-    // ANCHOR_END: get
-
-    fn remove(&mut self, name: TaskName) -> Option<TaskRef> {
-        let place = &mut self.places[name.index()];
-        let task = place.task.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(name.index());
-        self.live -= 1;
-        Some(task)
-    }
-
-    /// What is at a place, if there is such a place.
-    fn at(&self, index: usize) -> Option<Option<TaskRef>> {
-        self.places.get(index).map(|place| place.task.clone())
-    }
-}
+// ANCHOR_END: get

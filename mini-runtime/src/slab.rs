@@ -8,6 +8,16 @@ pub(crate) struct Key {
     generation: u32,
 }
 
+impl Key {
+    pub(crate) fn index(self) -> usize {
+        self.index as usize
+    }
+
+    pub(crate) fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
 impl From<Key> for u64 {
     fn from(key: Key) -> u64 {
         u64::from(key.generation) << 32 | u64::from(key.index)
@@ -66,9 +76,10 @@ impl<T> Slab<T> {
         let place = &mut self.places[index as usize];
         debug_assert!(place.value.is_none(), "a free place is empty");
         let key = Key { index, generation: place.generation };
+        let value = place.value.insert(value(key));
         self.free = place.next;
         self.len += 1;
-        (key, place.value.insert(value(key)))
+        (key, value)
     }
 
     #[cold]
@@ -76,6 +87,14 @@ impl<T> Slab<T> {
         assert!(self.places.len() < MAX, "too many things at once");
         self.free = self.places.len() as u32;
         self.places.push(Place { generation: 0, next: END, value: None });
+    }
+
+    /// What is at a place, whatever its key.
+    #[inline]
+    pub(crate) fn at(&self, index: usize) -> Option<(Key, &T)> {
+        let place = self.places.get(index)?;
+        let key = Key { index: index as u32, generation: place.generation };
+        Some((key, place.value.as_ref()?))
     }
 
     #[inline]

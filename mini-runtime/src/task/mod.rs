@@ -40,7 +40,7 @@ use crate::unwind::contain;
 /// Built in chapter 5, section "How `spawn` finds the executor".
 ///
 /// # Panics
-/// If no runtime runs on this thread, or if it has 2²⁶ tasks already.
+/// If no runtime runs on this thread, or if it has 2²⁶ − 1 tasks already.
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where

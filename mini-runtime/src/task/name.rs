@@ -28,9 +28,8 @@ pub(crate) struct TaskName(u64);
 // ANCHOR_END: name
 
 impl TaskName {
-    /// The name of no task: the first place of a table is the main future's, which begins at another
-    /// generation.
-    pub(crate) const NOBODY: TaskName = TaskName(0);
+    /// The name of no task: none is at the last place.
+    pub(crate) const NOBODY: TaskName = TaskName(u64::MAX);
 
     // ANCHOR: new
     pub(crate) fn new(runtime: usize, index: usize, generation: u32) -> TaskName {

@@ -21,6 +21,7 @@ use crate::report::{folder, short};
 use crate::rounds::wrong;
 use crate::rows::Row;
 use crate::runtimes::Peer;
+use crate::stats::Summary;
 use crate::worker;
 
 /// No run under a tool takes longer than this.
@@ -100,6 +101,15 @@ impl Counter {
             _ => (10_000, 50_000),
         };
         [few, many].map(|number: u64| number.next_multiple_of(row.granule()))
+    }
+
+    /// How often it is counted. A server that strace slows down falls into one rhythm with its client or
+    /// another, so the median of several is taken.
+    fn times(self) -> usize {
+        match self {
+            Counter::Instructions | Counter::Perf => 1,
+            Counter::Strace => 5,
+        }
     }
 
     /// Whether it can be counted: not what the clock or another thread decides.
@@ -191,11 +201,14 @@ fn figure(counter: Counter, peer: Peer, row: Row, keep: Option<&Path>) -> Option
     let [few, many] = counter.operations(row);
     let keep = keep.filter(|_| counter == Counter::Instructions);
     let kept = keep.map(|folder| folder.join(format!("callgrind.out.{row}.{peer}")));
-    let counted = count(counter, peer, row, few, None)
-        .and_then(|few| Ok((few, count(counter, peer, row, many, kept.as_deref())?)))
-        .map_err(|error| wrong(peer, row, error));
-    match counted {
-        Ok((less, more)) => Some((more as f64 - less as f64) / (many - few) as f64),
+    let once = || {
+        let less = count(counter, peer, row, few, None)?;
+        let more = count(counter, peer, row, many, kept.as_deref())?;
+        Ok((more as f64 - less as f64) / (many - few) as f64)
+    };
+    let counted: io::Result<Vec<f64>> = (0..counter.times()).map(|_| once()).collect();
+    match counted.map_err(|error| wrong(peer, row, error)) {
+        Ok(figures) => Summary::of(&figures).map(|summary| summary.median),
         Err(error) => {
             println!("Skipped: {error}");
             None

@@ -91,7 +91,7 @@ impl Builder {
         Builder {
             driver: DriverKind::Auto,
             entries: 256,
-            budget: 61,
+            budget: 128,
             limits,
             thread_name: None,
             cpu: None,
@@ -117,7 +117,7 @@ impl Builder {
     }
 
     /// How many polls there are between two visits to the driver, at most. More of them are cheaper, and
-    /// let sockets and timers wait longer.
+    /// let sockets and timers wait longer. 128 if nothing is said.
     ///
     /// # Panics
     /// If it is less than two: one is for the main future, which would leave none to the tasks if it wakes

@@ -1,9 +1,8 @@
 use std::fmt;
 use std::io;
+use std::mem;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::task::remote::{Outcome, remote};
 use crate::{Builder, Handle};
@@ -73,10 +72,18 @@ pub(crate) fn stay_on(cpu: usize) -> io::Result<()> {
     let refused = |error: io::Error| {
         io::Error::new(error.kind(), format!("this thread cannot be kept on CPU {cpu}: {error}"))
     };
-    let mut only = CpuSet::new();
-    if cpu >= CpuSet::MAX_CPU {
+    if cpu >= libc::CPU_SETSIZE as usize {
         return Err(refused(io::ErrorKind::InvalidInput.into()));
     }
-    only.set(cpu);
-    sched_setaffinity(None, &only).map_err(|error| refused(error.into()))
+    // SAFETY: the set is plain bits, of which none is set. There is one for this CPU. The call reads the set,
+    // and is told its size. 0 is the thread that calls.
+    let result = unsafe {
+        let mut only: libc::cpu_set_t = mem::zeroed();
+        libc::CPU_SET(cpu, &mut only);
+        libc::sched_setaffinity(0, mem::size_of_val(&only), &only)
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(refused(io::Error::last_os_error())),
+    }
 }

@@ -132,7 +132,8 @@ on_both_drivers! {
         let freed = Count::default();
         let all = freed.clone();
         rounds(driver, move |number, stream| {
-            let first = Buffer { bytes: vec![7; 1 << 20], freed: all.clone() };
+            let first = all.clone();
+            let first = Buffer::with(vec![7; 1 << 20], move || first.add());
             let bufs = vec![first, Buffer::new(64, &all)];
             async move {
                 if number % 2 == 0 {

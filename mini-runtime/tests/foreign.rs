@@ -18,7 +18,7 @@ use common::{Buffer, Count, Dice, OnDrop, descriptors, half, on_both_drivers, ru
 use conformance::Probe;
 use futures::channel::oneshot;
 use futures::{AsyncReadExt as Polled, FutureExt};
-use mini_runtime::io::{AsyncReadOwned, IoBuf, IoBufMut};
+use mini_runtime::io::AsyncReadOwned;
 use mini_runtime::net::{TcpListener, TcpStream};
 use mini_runtime::task::JoinSet;
 use mini_runtime::time::{self, sleep};
@@ -84,51 +84,6 @@ fn wake(script: &Script) {
 fn run(act: &Cell<Option<Act>>) {
     if let Some(act) = act.take() {
         act();
-    }
-}
-
-/// A buffer that does something when it is dropped.
-struct Lively {
-    bytes: Vec<u8>,
-    drops: Cell<Option<Act>>,
-}
-
-impl Lively {
-    fn new(drops: impl FnOnce() + 'static) -> Lively {
-        Lively { bytes: Vec::with_capacity(1), drops: Cell::new(Some(Box::new(drops))) }
-    }
-}
-
-impl Drop for Lively {
-    fn drop(&mut self) {
-        run(&self.drops);
-    }
-}
-
-// SAFETY: a vector's promise.
-unsafe impl IoBuf for Lively {
-    fn as_ptr(&self) -> *const u8 {
-        self.bytes.as_ptr()
-    }
-
-    fn bytes_init(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-// SAFETY: a vector's promise.
-unsafe impl IoBufMut for Lively {
-    fn as_mut_ptr(&mut self) -> *mut u8 {
-        self.bytes.as_mut_ptr()
-    }
-
-    fn bytes_total(&self) -> usize {
-        self.bytes.capacity()
-    }
-
-    unsafe fn set_init(&mut self, length: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { self.bytes.set_len(length) };
     }
 }
 
@@ -382,7 +337,7 @@ on_both_drivers! {
         let runs = Count::default();
         for moment in 0..4 {
             let (same, counts) = (runtime.clone(), runs.clone());
-            let lively = Lively::new(move || {
+            let lively = Buffer::with(Vec::with_capacity(1), move || {
                 let talk = async {
                     let (stream, mut peer) = half().await;
                     peer.write_all(b"1").expect("it is connected");

@@ -15,7 +15,7 @@ use io_uring::{IoUring, SubmissionQueue, cqueue, opcode, squeue};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
-use super::bare_uring::{ACCEPT, ENTRIES, accepted, full, result};
+use super::bare_uring::{ACCEPT, ENTRIES, accepted, full, result, ring};
 use super::{BUFFER, announce};
 
 /// As many buffers as there may be operations.
@@ -91,11 +91,7 @@ pub fn echo(connections: usize) -> io::Result<u64> {
     let mut all: Vec<Option<Connection>> = Vec::new();
     let mut closed = 0;
     let mut bytes = 0;
-    let mut ring: IoUring = IoUring::builder()
-        .setup_single_issuer()
-        .setup_defer_taskrun()
-        .setup_cqsize(4 * ENTRIES)
-        .build(ENTRIES)?;
+    let mut ring = ring()?;
     let mut buffers = Buffers::new(&ring)?;
     (0..BUFFERS).for_each(|buffer| buffers.give(buffer));
     let (submitter, mut queue, mut completions) = ring.split();

@@ -25,6 +25,14 @@ struct Connection {
     sending: Range<usize>,
 }
 
+pub(super) fn ring() -> io::Result<IoUring> {
+    IoUring::builder()
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_cqsize(4 * ENTRIES)
+        .build(ENTRIES)
+}
+
 pub fn echo(connections: usize) -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     announce(listener.local_addr()?);
@@ -32,11 +40,7 @@ pub fn echo(connections: usize) -> io::Result<u64> {
     let mut all: ManuallyDrop<Vec<Option<Connection>>> = ManuallyDrop::default();
     let mut closed = 0;
     let mut bytes = 0;
-    let mut ring: IoUring = IoUring::builder()
-        .setup_single_issuer()
-        .setup_defer_taskrun()
-        .setup_cqsize(4 * ENTRIES)
-        .build(ENTRIES)?;
+    let mut ring = ring()?;
     let (submitter, mut queue, mut completions) = ring.split();
 
     let accept = opcode::AcceptMulti::new(Fd(listener.as_raw_fd())).build().user_data(ACCEPT);

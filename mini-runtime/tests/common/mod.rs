@@ -202,21 +202,21 @@ pub fn waker(woken: impl Fn() + Send + Sync + 'static) -> Waker {
     Waker::from(Arc::new(Calls(woken)))
 }
 
-/// A buffer that tells when it is freed.
+/// A buffer that does something when it is dropped.
 pub struct Buffer {
     pub bytes: Vec<u8>,
-    pub freed: Count,
+    pub on_drop: OnDrop<Box<dyn FnMut()>>,
 }
 
 impl Buffer {
+    /// One that counts when it is freed.
     pub fn new(length: usize, freed: &Count) -> Buffer {
-        Buffer { bytes: Vec::with_capacity(length), freed: freed.clone() }
+        let freed = freed.clone();
+        Buffer::with(Vec::with_capacity(length), move || freed.add())
     }
-}
 
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        self.freed.add();
+    pub fn with(bytes: Vec<u8>, on_drop: impl FnMut() + 'static) -> Buffer {
+        Buffer { bytes, on_drop: OnDrop(Box::new(on_drop)) }
     }
 }
 

@@ -101,7 +101,7 @@ run() {
         under "$@" "$(without chapters/13-completion demos exec probe programs)"
         ;;
     *-mini-runtime)
-        under "$@" "$(without mini-runtime model)"
+        under "$@" "$(without mini-runtime examples model)"
         ;;
     esac
 }

@@ -104,6 +104,7 @@ fn recorded(html: &str) -> (Vec<Record>, bool) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reads files")]
 fn perfetto_takes_every_run_of_the_book() {
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../book/src");
     let folders = fs::read_dir(pages).expect("the book is beside this crate");

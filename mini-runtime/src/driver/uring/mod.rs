@@ -384,6 +384,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri knows no io_uring")]
     fn a_socket_keeps_one_slot_for_each_direction_and_gives_back_all_others() {
         conformance::watch(|| {
             let runtime = match Builder::new().driver(DriverKind::IoUring).build() {

@@ -15,7 +15,7 @@ use rustix::time::{
 use crate::context;
 use crate::driver::doorbell::Doorbell;
 use crate::slab::{Key, Slab};
-use crate::task::{clone_of, wake};
+use crate::task::{wait, wake};
 
 /// What the bell says instead of a key. No key is all ones.
 const BELL: u64 = u64::MAX;
@@ -64,16 +64,6 @@ impl Side {
     fn wake(&self) {
         self.is_ready.set(true);
         wake(self.waiting.take());
-    }
-
-    /// Keeps a waker in the place of whoever waited before.
-    fn wait(&self, waker: &Waker) {
-        let before = self.waiting.take();
-        if before.as_ref().is_some_and(|before| before.will_wake(waker)) {
-            self.waiting.set(before);
-        } else {
-            self.waiting.set(Some(clone_of(waker)));
-        }
     }
 }
 
@@ -268,7 +258,7 @@ impl Readiness {
     ) -> Poll<io::Result<()>> {
         let side = self.side(direction);
         if !side.is_ready.get() {
-            side.wait(cx.waker());
+            wait(&side.waiting, cx.waker());
         }
         // After the waker is there: cloning it may run any code, also such as hears a report, or ends the
         // runtime.

@@ -1,4 +1,4 @@
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags};
 
 use super::socket::{Kind, Owner};
+use crate::cell::poll_borrow;
 use crate::driver::epoll::Direction;
 use crate::driver::op::Op;
 use crate::driver::ops;
@@ -91,22 +92,12 @@ impl Listener {
         }
     }
 
-    /// Pending in the middle of another poll of this listener: a waker that is cloned or dropped there may run
-    /// any code, and has come back here.
-    fn poll_state(&self, cx: &mut Context<'_>) -> Poll<RefMut<'_, Accepting>> {
-        let Ok(state) = self.state.try_borrow_mut() else {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        };
-        Poll::Ready(state)
-    }
-
     /// Ready when there is no pause, or its end has come.
     ///
     /// # Errors
     /// `ECANCELED` if the runtime is gone before.
     fn poll_pause(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = ready!(self.poll_state(cx));
+        let mut state = ready!(poll_borrow(&self.state, cx));
         if let Accepting::Pause(pause) = &mut *state {
             ready!(pause.poll_elapsed(cx))?;
             *state = Accepting::Nothing;
@@ -116,7 +107,7 @@ impl Listener {
 
     fn poll_ring(&self, cx: &mut Context<'_>) -> Poll<io::Result<OwnedFd>> {
         ready!(self.poll_pause(cx))?;
-        let mut state = ready!(self.poll_state(cx));
+        let mut state = ready!(poll_borrow(&self.state, cx));
         loop {
             match &mut *state {
                 Accepting::Nothing | Accepting::Pause(_) => {

@@ -10,6 +10,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer};
 
 use super::polled::{Reading, Writing};
 use super::socket::Owner;
+use crate::cell::poll_borrow;
 use crate::driver::epoll::Direction;
 use crate::driver::op::{Op, Operation};
 use crate::driver::ops::SEND;
@@ -76,7 +77,7 @@ impl Stream {
     ) -> io::Result<usize> {
         let mut cx = Context::from_waker(Waker::noop());
         // It is not polled while it is on its way: somebody may wait for it, whose waker would be lost.
-        if let Poll::Ready(mut reading) = self.poll_reading(&mut cx)
+        if let Poll::Ready(mut reading) = self.poll_reading(&cx)
             && !reading.is_waiting()
             && let Poll::Ready(result) = poll(&mut reading, &mut cx)
         {
@@ -114,14 +115,8 @@ impl Stream {
         })
     }
 
-    /// Pending in the middle of another poll: a waker that is cloned or dropped there may run any code, and
-    /// has come back here.
-    fn poll_reading(&self, cx: &mut Context<'_>) -> Poll<RefMut<'_, Reading>> {
-        let Ok(reading) = self.reading.get_or_init(Box::default).try_borrow_mut() else {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        };
-        Poll::Ready(reading)
+    fn poll_reading(&self, cx: &Context<'_>) -> Poll<RefMut<'_, Reading>> {
+        poll_borrow(self.reading.get_or_init(Box::default), cx)
     }
 
     /// Reads what `poll_read` has asked for, and nobody has fetched.

@@ -24,6 +24,7 @@ pub use remote::RemoteHandle;
 pub use set::JoinSet;
 pub use yield_now::{YieldNow, yield_now};
 
+use std::cell::Cell;
 use std::mem::{self, ManuallyDrop};
 use std::task::Waker;
 
@@ -80,6 +81,18 @@ pub(crate) fn wake(waiting: Option<Waker>) {
             mem::forget(waker);
         }
         None => contain(|| waker.wake()),
+    }
+}
+
+/// Keeps a waker in the place of whoever waited before. Cloning the one and dropping the other may run any
+/// code: whoever calls this looks again after it.
+#[inline]
+pub(crate) fn wait(waiting: &Cell<Option<Waker>>, waker: &Waker) {
+    let before = waiting.take();
+    if before.as_ref().is_some_and(|before| before.will_wake(waker)) {
+        waiting.set(before);
+    } else {
+        waiting.set(Some(clone_of(waker)));
     }
 }
 

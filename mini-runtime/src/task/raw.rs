@@ -7,7 +7,7 @@ use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 
 use super::name::TaskName;
-use super::{JoinError, clone_of, wake};
+use super::{JoinError, wait, wake};
 use crate::cell::fill;
 use crate::unwind::contain;
 
@@ -169,12 +169,7 @@ impl TaskRef {
     }
 
     pub(super) fn set_joiner(&self, waker: &Waker) {
-        let before = self.joiner.take();
-        if before.as_ref().is_some_and(|before| before.will_wake(waker)) {
-            self.joiner.set(before);
-            return;
-        }
-        self.joiner.set(Some(clone_of(waker)));
+        wait(&self.joiner, waker);
     }
 
     /// Wakes who waits for the output, once.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::{JoinError, JoinHandle, spawn, wake};
+use super::{JoinError, JoinHandle, spawn, wait, wake};
 use crate::slab::{Key, Slab};
 
 /// Tasks that belong together: their outputs come in the order in which they end, and dropping the set
@@ -78,8 +78,8 @@ impl<T> JoinSet<T> {
         }
         let key = self.ended.keys.borrow_mut().pop_front();
         let Some(key) = key else {
-            self.ended.waiting.set(Some(cx.waker().clone()));
-            // Cloning a waker may run any code, also such as ends a task: then this is to look again.
+            wait(&self.ended.waiting, cx.waker());
+            // That may have run any code, also such as ends a task: then this is to look again.
             if !self.ended.keys.borrow().is_empty() {
                 wake(self.ended.waiting.take());
             }

@@ -17,7 +17,7 @@ pub(super) struct Ring {
     ring: IoUring,
     /// Completions that had to make room, and that nobody has heard of yet.
     taken_out: RefCell<VecDeque<cqueue::Entry>>,
-    /// Whether there are any of these.
+    /// Whether there may be any of these: looked at for each completion.
     is_taken_out: Cell<bool>,
 }
 

@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use super::Completion;
 use crate::slab::Key;
-use crate::task::wake;
+use crate::task::{wait, wake};
 
 // ANCHOR: slot
 /// Room for one operation after the other, each from its submission to its end. The slab of the ring and
@@ -79,16 +79,9 @@ impl Slot {
         None
     }
 
-    /// Keeps a waker in the place of whoever waited before. Cloning the one and dropping the other may run
-    /// any code.
     #[cold]
     fn wait(&self, waker: &Waker) {
-        let before = self.waiting.take();
-        if before.as_ref().is_some_and(|before| before.will_wake(waker)) {
-            self.waiting.set(before);
-            return;
-        }
-        self.waiting.set(Some(waker.clone()));
+        wait(&self.waiting, waker);
         if self.has_brought() || self.has_landed() {
             // Meanwhile: whoever asks is to look again.
             wake(self.waiting.take());

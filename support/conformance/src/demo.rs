@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{self, Child, Command, ExitCode, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::{DEADLINE, replay};
 /// The exit status of a demo that hung, and was ended with an explanation.
 pub const HUNG: i32 = 3;
 
-/// How long a demo may run before it counts as hung.
+/// How long nothing may happen in a demo before it counts as hung.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Which version of a demo the command line asks for.
@@ -36,8 +36,8 @@ pub enum Version {
 }
 
 /// The body of a demo's `main`: reads the arguments, runs `body` on this thread, recorded, and
-/// ends the process with status [`HUNG`] and an explanation on standard error if the failing
-/// version still runs after [`PATIENCE`] (the mended one after [`DEADLINE`]).
+/// ends the process with status [`HUNG`] and an explanation on standard error if nothing happens in
+/// the failing version for [`PATIENCE`], or if either version still runs after [`DEADLINE`].
 ///
 /// An error that `body` returns is printed, and gives status 1; a panic gives 101, as usual.
 pub fn run(body: impl FnOnce(Version) -> Result<(), Box<dyn Error>>) -> ExitCode {
@@ -49,21 +49,16 @@ pub fn run(body: impl FnOnce(Version) -> Result<(), Box<dyn Error>>) -> ExitCode
             return ExitCode::from(2);
         }
     };
-    let patience = match version {
-        Version::Failing => PATIENCE,
-        Version::Mended => DEADLINE,
-    };
-
     let recording = Recording::new();
     let _attached = recording.attach();
     replay::copy_if_asked(&recording);
     let (done, is_done) = channel::<()>();
     let watcher = recording.clone();
     thread::spawn(move || {
-        if let Err(RecvTimeoutError::Timeout) = is_done.recv_timeout(patience) {
+        if let Some(why) = watch(&watcher, version, &is_done) {
             let hang = trace::explain(&watcher.records(), watcher.elapsed());
             // Nothing can be done for a terminal that is gone.
-            let _ = write!(std::io::stderr(), "Nothing has happened for {patience:?}.\n{hang}");
+            let _ = write!(std::io::stderr(), "{why}\n{hang}");
             process::exit(HUNG);
         }
     });
@@ -75,6 +70,26 @@ pub fn run(body: impl FnOnce(Version) -> Result<(), Box<dyn Error>>) -> ExitCode
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Waits until the demo has ended, or hangs: then says what is wrong with it.
+fn watch(recording: &Recording, version: Version, is_done: &Receiver<()>) -> Option<String> {
+    loop {
+        let (silence, elapsed) = (recording.silence(), recording.elapsed());
+        if version == Version::Failing && silence >= PATIENCE {
+            return Some(format!("Nothing has happened for {PATIENCE:?}."));
+        }
+        if elapsed >= DEADLINE {
+            return Some(format!("Still running after {DEADLINE:?}."));
+        }
+        let rest = match version {
+            Version::Failing => (PATIENCE - silence).min(DEADLINE - elapsed),
+            Version::Mended => DEADLINE - elapsed,
+        };
+        if is_done.recv_timeout(rest) == Err(RecvTimeoutError::Disconnected) {
+            return None;
         }
     }
 }

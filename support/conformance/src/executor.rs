@@ -460,19 +460,27 @@ pub fn ten_thousand_tasks_finish<S: Stage>() {
 }
 
 pub fn two_executors_run_on_two_threads<S: Stage>() {
-    let (to_second, from_first) = oneshot::channel();
-    let (to_first, from_second) = oneshot::channel();
+    // One answer may be there before it is waited for. A hundred in a row are not.
+    let last = if cfg!(miri) { 10 } else { 200 };
+    let (to_second, mut from_first) = mpsc::unbounded::<usize>();
+    let (to_first, mut from_second) = mpsc::unbounded::<usize>();
     let second = thread::spawn(move || {
         S::new().block_on(async {
-            let number: usize = from_first.await.expect("the first thread sends");
-            to_first.send(number + 1).expect("the first thread waits");
+            while let Some(number) = from_first.next().await {
+                to_first.unbounded_send(number + 1).expect("the first thread waits");
+            }
         });
     });
-    let answer = S::new().block_on(async {
-        to_second.send(1).expect("the second thread waits");
-        from_second.await
+    let counted = S::new().block_on(async {
+        let mut number = 0;
+        while number < last {
+            to_second.unbounded_send(number + 1).expect("the second thread waits");
+            number = from_second.next().await.expect("the second thread answers");
+        }
+        drop(to_second);
+        number
     });
-    assert_eq!(answer, Ok(2));
+    assert_eq!(counted, last);
     second.join().expect("the second executor ends");
 }
 

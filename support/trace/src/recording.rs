@@ -54,7 +54,7 @@ pub struct Recording {
 
 struct Shared {
     log: Mutex<Log>,
-    /// Notified at each record.
+    /// Notified at each record, if somebody waits: to notify nobody is a system call, too.
     grown: Condvar,
 }
 
@@ -63,6 +63,8 @@ struct Log {
     threads: usize,
     records: Vec<Record>,
     copy: Option<Box<dyn Write + Send>>,
+    /// How many threads are in [`Recording::wait_until`].
+    waiting: usize,
 }
 
 /// The recording of the threads that were never attached to one.
@@ -82,7 +84,13 @@ impl Recording {
     /// Makes a recording that nobody is attached to yet.
     #[expect(clippy::new_without_default, reason = "`new` reads the clock")]
     pub fn new() -> Recording {
-        let log = Log { started: Instant::now(), threads: 0, records: Vec::new(), copy: None };
+        let log = Log {
+            started: Instant::now(),
+            threads: 0,
+            records: Vec::new(),
+            copy: None,
+            waiting: 0,
+        };
         Recording { shared: Arc::new(Shared { log: Mutex::new(log), grown: Condvar::new() }) }
     }
 
@@ -132,12 +140,21 @@ impl Recording {
         self.lock().started.elapsed()
     }
 
+    /// The time since the last record, or since the recording was made.
+    pub fn silence(&self) -> Duration {
+        let log = self.lock();
+        let last = log.records.last().map_or(Duration::ZERO, |record| record.at);
+        log.started.elapsed().saturating_sub(last)
+    }
+
     /// Blocks until `found` accepts what has been recorded so far. Returns whether it did so within
     /// `limit`.
     pub fn wait_until(&self, limit: Duration, mut found: impl FnMut(&[Record]) -> bool) -> bool {
-        let wait =
-            self.shared.grown.wait_timeout_while(self.lock(), limit, |log| !found(&log.records));
-        let (_log, waited) = wait.unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.lock();
+        log.waiting += 1;
+        let wait = self.shared.grown.wait_timeout_while(log, limit, |log| !found(&log.records));
+        let (mut log, waited) = wait.unwrap_or_else(PoisonError::into_inner);
+        log.waiting -= 1;
         !waited.timed_out()
     }
 
@@ -153,8 +170,11 @@ impl Recording {
             let _ = copy.write_all(wire::line(&record).as_bytes()).and_then(|()| copy.flush());
         }
         log.records.push(record);
+        let is_waited_for = log.waiting > 0;
         drop(log);
-        self.shared.grown.notify_all();
+        if is_waited_for {
+            self.shared.grown.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Log> {

@@ -133,10 +133,7 @@ impl Executor {
     /// The task has its output: nobody can wake it any more, and who waits for it is woken.
     fn finish(&self, task: &TaskRef) {
         task.state.set(State::Done);
-        let mut table = self.table.borrow_mut();
-        let key = table.at(task.name.get().index()).map(|(key, _)| key);
-        let ours = key.and_then(|key| table.remove(key));
-        drop(table);
+        let ours = self.table.borrow_mut().remove_at(task.name.get().index());
         task.wake_joiner();
         drop(ours);
     }

@@ -110,18 +110,20 @@ impl<T> Slab<T> {
 
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let value = self.place(key)?.value.take()?;
-        self.vacate(key);
-        Some(value)
+        self.place(key)?;
+        self.remove_at(key.index())
     }
 
+    /// Removes what is at a place, whatever its key.
     #[inline]
-    fn vacate(&mut self, key: Key) {
-        let place = &mut self.places[key.index as usize];
+    pub(crate) fn remove_at(&mut self, index: usize) -> Option<T> {
+        let place = self.places.get_mut(index)?;
+        let value = place.value.take()?;
         place.generation = place.generation.wrapping_add(1);
         place.next = self.free;
-        self.free = key.index;
+        self.free = index as u32;
         self.len -= 1;
+        Some(value)
     }
 
     #[inline]

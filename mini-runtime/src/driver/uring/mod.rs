@@ -318,8 +318,11 @@ impl Uring {
     /// enough to wait when the runtime is freed: without this it never would be.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
-        self.uncancelled.replace(self.in_flight());
-        while !self.in_flight().is_empty() {
+        let slots = self.slots.borrow();
+        let in_flight = slots.iter().filter(|(_, slot)| slot.is_in_flight()).map(|(key, _)| key);
+        self.uncancelled.replace(in_flight.collect());
+        drop(slots);
+        while self.has_in_flight() {
             // Again, if the kernel was short of memory: nobody else would end what waits for a peer.
             self.cancel_all();
             let entered = self.ring.enter(1, None);
@@ -331,16 +334,15 @@ impl Uring {
         }
     }
 
-    fn in_flight(&self) -> Vec<Key> {
-        let slots = self.slots.borrow();
-        slots.iter().filter(|(_, slot)| slot.is_in_flight()).map(|(key, _)| key).collect()
+    fn has_in_flight(&self) -> bool {
+        self.slots.borrow().iter().any(|(_, slot)| slot.is_in_flight())
     }
 }
 
 impl Drop for Uring {
     fn drop(&mut self) {
         // All is home, unless the kernel has refused to wait. What it may still write to is never freed.
-        if !self.in_flight().is_empty() {
+        if self.has_in_flight() {
             mem::forget(self.slots.take());
         }
     }

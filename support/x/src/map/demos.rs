@@ -15,7 +15,7 @@ use crate::tree::{PAGES, Tree};
 const FAULTS: [(&str, &str); 7] = [
     ("S1", "The thread goes to sleep while a task is queued."),
     ("S2", "A task cannot tell that its future has ended, and polls it again."),
-    ("S3", "Who arms one direction of a socket disarms the other."),
+    ("S3", "Arming one direction of a socket disarms the other."),
     ("S4", "A waker counts without atomic operations, and any thread may use it."),
     ("S5", "The waker of the main future does nothing."),
     ("S6", "A task that wakes itself keeps the thread from its sockets and its clock."),

@@ -43,7 +43,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 
 unsafe fn wake(data: *const ()) {
     // ANCHOR: wake_body
-    // SAFETY: the caller gives up its waker, and with it the reference.
+    // SAFETY: the caller gives up its waker, and with it the reference. It drops nothing itself.
     let task = unsafe { take(data) };
     task.discount_waker();
     task.wake();
@@ -60,7 +60,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 
 unsafe fn drop_waker(data: *const ()) {
     // ANCHOR: drop_body
-    // SAFETY: the caller gives up its waker, and with it the reference.
+    // SAFETY: the caller gives up its waker, and with it the reference. It drops nothing itself.
     let task = unsafe { take(data) };
     task.discount_waker();
     // ANCHOR_END: drop_body
@@ -71,7 +71,8 @@ unsafe fn drop_waker(data: *const ()) {
 /// Turns the pointer of a waker back into the reference that it owns.
 ///
 /// # Safety
-/// `data` is the pointer of a waker from [`waker`], and that waker is not used again.
+/// `data` is the pointer of a live waker from [`waker`]. The waker and what is returned own the same
+/// reference, so only one of the two may be dropped.
 unsafe fn take(data: *const ()) -> Rc<Task> {
     // SAFETY: `data` is the pointer of a live waker.
     unsafe { check_owner(data.cast()) };
@@ -85,7 +86,7 @@ unsafe fn take(data: *const ()) -> Rc<Task> {
 /// # Safety
 /// `data` is the pointer of a waker from [`waker`], which outlives the result.
 unsafe fn borrow(data: *const ()) -> ManuallyDrop<Rc<Task>> {
-    // SAFETY: as the caller promises. `ManuallyDrop` keeps the reference from being given up.
+    // SAFETY: the waker is alive, as the caller promises, and the result is never dropped.
     ManuallyDrop::new(unsafe { take(data) })
 }
 // ANCHOR_END: helpers

@@ -48,7 +48,8 @@ unsafe fn drop_waker(data: *const ()) {
 /// Turns the pointer of a waker back into the reference that it owns.
 ///
 /// # Safety
-/// `data` is the pointer of a waker from [`waker`], and that waker is not used again.
+/// `data` is the pointer of a live waker from [`waker`]. The waker and what is returned own the same
+/// reference, so only one of the two may be dropped.
 unsafe fn take(data: *const ()) -> Rc<Task> {
     // SAFETY: `data` is the pointer of a live waker.
     unsafe { check_owner(data.cast()) };
@@ -62,7 +63,7 @@ unsafe fn take(data: *const ()) -> Rc<Task> {
 /// # Safety
 /// `data` is the pointer of a waker from [`waker`], which outlives the result.
 unsafe fn borrow(data: *const ()) -> ManuallyDrop<Rc<Task>> {
-    // SAFETY: as the caller promises. `ManuallyDrop` keeps the reference from being given up.
+    // SAFETY: the waker is alive, as the caller promises, and the result is never dropped.
     ManuallyDrop::new(unsafe { take(data) })
 }
 

@@ -88,6 +88,11 @@ pub(crate) fn wake_here(task: TaskName) -> bool {
 }
 // ANCHOR_END: wake_here
 
+/// Whether the task that is being polled may have more in this poll.
+pub(crate) fn has_allowance() -> bool {
+    try_with(|core| core.executor.can_spend()).unwrap_or(true)
+}
+
 /// Pending if the task that is being polled has had enough for one poll. It is polled again in its next turn.
 pub(crate) fn poll_allowance(cx: &mut Context<'_>) -> Poll<()> {
     if try_with(|core| core.executor.spend()).unwrap_or(true) {

@@ -173,6 +173,11 @@ impl Executor {
         left > 0
     }
 
+    /// Whether the task that is being polled may have more.
+    pub(crate) fn can_spend(&self) -> bool {
+        self.allowance.get() > 0
+    }
+
     /// Ends every task, and drops their futures.
     pub(crate) fn cancel_all(&self) {
         // Dropping a future may wake other tasks, so nothing is borrowed while one is dropped.

@@ -3,7 +3,7 @@
 mod common;
 
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io::Write;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use common::{half, on_both_drivers, runtime, turns};
 use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use mini_runtime::spawn;
 use mini_runtime::task::yield_now;
-use mini_runtime::time::interval;
+use mini_runtime::time::{interval, sleep, timeout};
 
 /// Counts its turns, until somebody is done.
 async fn turns_until(done: Rc<Cell<bool>>) -> usize {
@@ -24,6 +24,13 @@ async fn turns_until(done: Rc<Cell<bool>>) -> usize {
         yield_now().await;
     }
     turns
+}
+
+/// Is ready again and again, and never over.
+async fn busy() {
+    loop {
+        sleep(Duration::ZERO).await;
+    }
 }
 
 on_both_drivers! {
@@ -74,6 +81,38 @@ on_both_drivers! {
             }));
             turns(10).await;
             assert!(dealt_with.get() > 0, "it has had some");
+        });
+    }
+
+    /// What the future inside has spent is not missing when the time is over.
+    fn a_timeout_ends_a_future_that_has_more_to_do_all_the_time(driver) {
+        runtime(driver).block_on(async {
+            for limit in [Duration::ZERO, Duration::from_millis(1)] {
+                timeout(limit, busy()).await.expect_err("it never ends");
+            }
+        });
+    }
+
+    /// Each of them is over at once, whether the future inside has spent all there was or nothing.
+    fn timeouts_that_are_over_at_once_let_others_run(driver) {
+        runtime(driver).block_on(async {
+            for is_busy in [false, true] {
+                let ended = Rc::new(Cell::new(0_u64));
+                let counts = ended.clone();
+                let task = spawn(async move {
+                    loop {
+                        let over = match is_busy {
+                            true => timeout(Duration::ZERO, busy()).await,
+                            false => timeout(Duration::ZERO, pending()).await,
+                        };
+                        over.expect_err("it never ends");
+                        counts.set(counts.get() + 1);
+                    }
+                });
+                turns(10).await;
+                assert!(ended.get() > 0, "some have ended");
+                task.abort();
+            }
         });
     }
 

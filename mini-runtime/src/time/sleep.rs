@@ -4,7 +4,7 @@ use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -107,6 +107,13 @@ impl Sleep {
     /// # Errors
     /// `ECANCELED` if the runtime is gone, and the time has not come.
     pub(crate) fn poll_elapsed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_free(cx))?;
+        // Ticks that come faster than they are dealt with would keep the thread for ever.
+        context::poll_allowance(cx).map(Ok)
+    }
+
+    /// As `poll_elapsed`, and counts as nothing that the task has had.
+    fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Without a deadline, this was asked to sleep for ever: nobody has to be woken.
         let Some(deadline) = self.deadline else { return Poll::Pending };
         let timers = &self.core.timers;
@@ -132,16 +139,21 @@ impl Sleep {
                 // Cloning the waker may run any code, also such as ends the runtime.
                 if timers.is_closed() {
                     timers.cancel(timer);
-                    return self.poll_elapsed(cx);
+                    return self.poll_free(cx);
                 }
                 State::Waiting(timer)
             }
         };
         match self.state {
-            // Ticks that come faster than they are dealt with would keep the thread for ever.
-            State::Over => context::poll_allowance(cx).map(Ok),
+            State::Over => Poll::Ready(Ok(())),
             _ => Poll::Pending,
         }
+    }
+
+    /// The end of a timeout, which comes also if all that the task may have at once was spent by others: they
+    /// would keep it away for ever.
+    pub(super) fn poll_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_free(cx).map(is_there)
     }
 
     fn cancel(&mut self) {
@@ -155,13 +167,17 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_elapsed(cx).map(|elapsed| {
-            assert!(
-                elapsed.is_ok(),
-                "the runtime of this sleep is gone: nobody would ever wake who waits for it"
-            );
-        })
+        self.poll_elapsed(cx).map(is_there)
     }
+}
+
+/// # Panics
+/// If the runtime is gone.
+fn is_there(elapsed: io::Result<()>) {
+    assert!(
+        elapsed.is_ok(),
+        "the runtime of this sleep is gone: nobody would ever wake who waits for it"
+    );
 }
 
 impl Drop for Sleep {

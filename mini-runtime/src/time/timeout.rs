@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::{Instant, Sleep, sleep, sleep_until};
+use crate::context;
 
 /// The time was over before the future was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +72,17 @@ impl<F: Future> Future for Timeout<F> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), &mut this.sleep)
         };
+        let had_allowance = context::has_allowance();
         if let Poll::Ready(output) = future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        Pin::new(sleep).poll(cx).map(|()| Err(Elapsed(())))
+        // A future that always has more to do would never let the time be over. One timeout after the other
+        // does not get by, though: the next one finds nothing left.
+        let limit = match had_allowance && !context::has_allowance() {
+            true => sleep.poll_limit(cx),
+            false => Pin::new(sleep).poll(cx),
+        };
+        limit.map(|()| Err(Elapsed(())))
     }
 }
 

@@ -4,6 +4,7 @@
 //! as a stream's `Drop`, hold a share of it instead.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -100,4 +101,9 @@ pub(crate) fn poll_allowance(cx: &mut Context<'_>) -> Poll<()> {
     }
     cx.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// The same, for what is written with `await`.
+pub(crate) async fn allowance() {
+    poll_fn(poll_allowance).await;
 }

@@ -5,6 +5,7 @@ mod common;
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io::Write;
+use std::os::linux::net::SocketAddrExt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -12,9 +13,11 @@ use std::time::Duration;
 
 use common::{half, on_both_drivers, runtime, turns};
 use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use mini_runtime::spawn;
+use mini_runtime::net::unix::SocketAddr;
+use mini_runtime::net::{UdpSocket, UnixListener, UnixStream};
 use mini_runtime::task::yield_now;
 use mini_runtime::time::{interval, sleep, timeout};
+use mini_runtime::{io, spawn};
 
 /// Counts its turns, until somebody is done.
 async fn turns_until(done: Rc<Cell<bool>>) -> usize {
@@ -26,6 +29,10 @@ async fn turns_until(done: Rc<Cell<bool>>) -> usize {
     turns
 }
 
+fn udp() -> UdpSocket {
+    UdpSocket::bind("127.0.0.1:0").expect("a port is free")
+}
+
 /// Is ready again and again, and never over.
 async fn busy() {
     loop {
@@ -34,17 +41,20 @@ async fn busy() {
 }
 
 on_both_drivers! {
-    /// 10,000 bytes that are all there, read one by one: at most 128 in one poll.
+    /// 10,000 bytes that are all there, read one by one and in both styles: at most 128 in one poll.
     fn a_task_with_much_to_read_gives_the_thread_back_now_and_then(driver) {
         runtime(driver).block_on(async {
             let (mut stream, mut peer) = half().await;
             peer.write_all(&[7; 10_000]).expect("there is room");
             let done = Rc::new(Cell::new(false));
             let other = spawn(turns_until(done.clone()));
-            let mut byte = [0];
-            for _ in 0..10_000 {
+            for _ in 0..5000 {
+                let mut byte = [0];
                 stream.read_exact(&mut byte).await.expect("it is there");
-                assert_eq!(byte, [7]);
+                let owned = io::AsyncReadOwned::read(&stream, Vec::with_capacity(1));
+                let (read, owned) = owned.await;
+                read.expect("it is there");
+                assert_eq!((byte, &owned[..]), ([7], &[7][..]));
             }
             done.set(true);
             let turns = other.await.expect("no panic");
@@ -112,6 +122,76 @@ on_both_drivers! {
                 turns(10).await;
                 assert!(ended.get() > 0, "some have ended");
                 task.abort();
+            }
+        });
+    }
+
+    /// Datagrams, for all of which there is room, or which are lost.
+    fn a_task_with_many_datagrams_gives_the_thread_back_now_and_then(driver) {
+        runtime(driver).block_on(async {
+            let (to, from) = (udp(), udp());
+            let address = to.local_addr().expect("it is bound");
+            let done = Rc::new(Cell::new(false));
+            let other = spawn(turns_until(done.clone()));
+            for _ in 0..1000 {
+                from.send_to(b"a little", address).await.0.expect("it is sent");
+            }
+            from.connect(address).await.expect("it is an address");
+            for _ in 0..1000 {
+                from.send(b"a little").await.0.expect("it is sent");
+            }
+            done.set(true);
+            let turns = other.await.expect("no panic");
+            assert!(turns >= 2000 / 128 - 1, "it had {turns} turns");
+        });
+    }
+
+    /// Each of them is there at once. Nobody has to accept it for that.
+    fn a_task_with_many_connections_gives_the_thread_back_now_and_then(driver) {
+        runtime(driver).block_on(async {
+            let name = format!("fairness-{}-{driver}", std::process::id());
+            let address = SocketAddr::from_abstract_name(name).expect("it is short");
+            let _listener = UnixListener::bind_addr(&address).expect("nobody has that name");
+            let done = Rc::new(Cell::new(false));
+            let other = spawn(turns_until(done.clone()));
+            for _ in 0..400 {
+                drop(UnixStream::connect_addr(&address).await.expect("it listens"));
+            }
+            done.set(true);
+            let turns = other.await.expect("no panic");
+            assert!(turns >= 400 / 128 - 1, "it had {turns} turns");
+        });
+    }
+
+    /// Before anything was read, and with a byte that `AsyncRead` has read ahead.
+    fn a_task_that_peeks_until_there_is_enough_lets_others_write(driver) {
+        runtime(driver).block_on(async {
+            for (reads_ahead, peeks) in [(false, true), (true, true), (false, false), (true, false)] {
+                let (mut stream, mut peer) = half().await;
+                if reads_ahead {
+                    peer.write_all(b"012").expect("there is room");
+                    stream.read_exact(&mut [0]).await.expect("it is connected");
+                } else {
+                    peer.write_all(b"1").expect("there is room");
+                }
+                let other = spawn(async move {
+                    peer.write_all(b"2").expect("there is room");
+                    peer
+                });
+                while !other.is_finished() {
+                    if peeks {
+                        assert!(stream.peek(&mut [0; 2]).await.expect("it is connected") > 0);
+                    } else {
+                        stream.readable().await.expect("it is connected");
+                    }
+                }
+            }
+            let (to, from) = (udp(), udp());
+            let address = to.local_addr().expect("it is bound");
+            from.send_to(b"1", address).await.0.expect("it is sent");
+            let other = spawn(async {});
+            while !other.is_finished() {
+                assert_eq!(to.peek(&mut [0; 2]).await.expect("it is there"), 1);
             }
         });
     }

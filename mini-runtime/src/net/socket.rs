@@ -11,6 +11,7 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{AddressFamily, RecvFlags, SocketAddrAny};
 
 use super::message::Message;
+use crate::context;
 use crate::driver::Driver;
 use crate::driver::epoll::{Direction, Readiness};
 use crate::driver::op::{Op, Operation};
@@ -155,6 +156,10 @@ impl Socket {
         // What is full then is the queue of the receiver, which says nothing of this socket.
         let is_theirs = to.as_ref().is_some_and(is_unix);
         loop {
+            if self.readiness().is_some() {
+                // It may be sent at once, and so may the next one.
+                context::allowance().await;
+            }
             let mut send = ops::SendMsg::datagram(self.clone(), [buf], to.as_ref());
             let (result, bufs) = if self.readiness().is_none() {
                 Op::new(send).await
@@ -202,7 +207,11 @@ impl Socket {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.ready(Direction::Read).await?;
                 }
-                result => return result,
+                result => {
+                    // It is there the next time, too.
+                    context::allowance().await;
+                    return result;
+                }
             }
         }
     }

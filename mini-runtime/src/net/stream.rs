@@ -11,6 +11,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer};
 use super::polled::{Reading, Writing};
 use super::socket::Owner;
 use crate::cell::poll_borrow;
+use crate::context;
 use crate::driver::epoll::Direction;
 use crate::driver::op::{Op, Operation};
 use crate::driver::ops::SEND;
@@ -47,7 +48,9 @@ impl Stream {
 
     pub(crate) async fn readable(&self) -> io::Result<()> {
         if self.has_more() {
-            return poll_fn(|cx| ready!(self.poll_reading(cx)).poll_received(cx)).await;
+            poll_fn(|cx| ready!(self.poll_reading(cx)).poll_received(cx)).await?;
+            context::allowance().await;
+            return Ok(());
         }
         self.socket.ready(Direction::Read).await
     }
@@ -97,7 +100,11 @@ impl Stream {
         loop {
             match self.try_peek(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable().await?,
-                result => return result,
+                result => {
+                    // It is there the next time, too.
+                    context::allowance().await;
+                    return result;
+                }
             }
         }
     }
@@ -124,6 +131,7 @@ impl Stream {
         let received = poll_fn(|cx| {
             let mut reading = ready!(self.poll_reading(cx));
             ready!(reading.poll_received(cx))?;
+            ready!(context::poll_allowance(cx));
             Poll::Ready(Ok(reading.fetch(&mut buf)))
         });
         let result = received.await;

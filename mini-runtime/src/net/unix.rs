@@ -185,6 +185,7 @@ impl UnixStream {
         let to = unix_to_kernel(to)?;
         // Epoll tells nobody when a backlog that is full has room again.
         while socket.readiness().is_some() {
+            context::allowance().await;
             match rustix::net::connect(&socket, &to) {
                 Ok(()) => return Ok(UnixStream::new(socket)),
                 Err(Errno::AGAIN | Errno::INTR) => nap(&socket.core, PAUSE).await?,

@@ -109,6 +109,29 @@ on_both_drivers! {
         });
     }
 
+    /// Who looks without waiting does not take the place of who waits.
+    fn whoever_waits_for_the_next_task_is_woken_also_if_others_have_looked_meanwhile(driver) {
+        runtime(driver).block_on(async {
+            let set = Rc::new(RefCell::new(JoinSet::new()));
+            let probe = Probe::default();
+            // Once while the task runs, and once while its future is being dropped.
+            let (within, task) = (set.clone(), probe.clone());
+            let looks = OnDrop(move || assert!(within.borrow_mut().try_join_next().is_none()));
+            set.borrow_mut().spawn(async move {
+                let _looks = looks;
+                task.await;
+            });
+            let waited_for = set.clone();
+            let waits = spawn(poll_fn(move |cx| waited_for.borrow_mut().poll_join_next(cx)));
+            turns(1).await;
+            assert!(set.borrow_mut().try_join_next().is_none());
+            probe.done.set(true);
+            probe.waker().wake();
+            let ended = waits.await.expect("no panic").expect("there is one");
+            ended.expect("no panic");
+        });
+    }
+
     /// A thousand that end one after the other, each of them started by the one before.
     fn tasks_can_be_added_while_others_are_waited_for(driver) {
         runtime(driver).block_on(async {

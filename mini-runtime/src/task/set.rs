@@ -115,6 +115,11 @@ impl<T> JoinSet<T> {
     /// # Errors
     /// If the task has panicked, or was aborted.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
+        // It is not polled without need: somebody may wait for it, whose waker would be lost.
+        let next = *self.ended.keys.borrow().front()?;
+        if !self.handles.get(next)?.is_finished() {
+            return None;
+        }
         match self.poll_join_next(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(output) => output,
             Poll::Pending => None,

@@ -132,6 +132,19 @@ on_both_drivers! {
         });
     }
 
+    /// There will be no next one, and nobody waits for it in vain.
+    fn whoever_waits_for_the_next_task_is_told_when_all_are_detached(driver) {
+        runtime(driver).block_on(async {
+            let set = Rc::new(RefCell::new(JoinSet::new()));
+            set.borrow_mut().spawn(Probe::default());
+            let waited_for = set.clone();
+            let waits = spawn(poll_fn(move |cx| waited_for.borrow_mut().poll_join_next(cx)));
+            turns(1).await;
+            set.borrow_mut().detach_all();
+            assert!(waits.await.expect("no panic").is_none());
+        });
+    }
+
     /// A thousand that end one after the other, each of them started by the one before.
     fn tasks_can_be_added_while_others_are_waited_for(driver) {
         runtime(driver).block_on(async {

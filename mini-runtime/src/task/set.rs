@@ -2,6 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -63,7 +64,9 @@ impl<T> JoinSet<T> {
     /// Lets all tasks go on by themselves, and forgets them.
     pub fn detach_all(&mut self) {
         self.handles = Slab::default();
-        self.ended = Rc::default();
+        let ended = mem::take(&mut self.ended);
+        // There is nothing left to wait for.
+        wake(ended.waiting.take());
     }
 
     /// Ready with the output of a task that has ended, or with `None` if there are no tasks.

@@ -21,7 +21,7 @@ use futures::{AsyncReadExt as Polled, FutureExt};
 use mini_runtime::io::AsyncReadOwned;
 use mini_runtime::net::{TcpListener, TcpStream};
 use mini_runtime::task::JoinSet;
-use mini_runtime::time::{self, sleep};
+use mini_runtime::time::{self, Instant, sleep, sleep_until};
 use mini_runtime::{Builder, DriverKind, Handle, Runtime, spawn};
 
 const LONG: Duration = Duration::from_secs(1000);
@@ -213,6 +213,26 @@ on_both_drivers! {
             drop((wait, waker));
             assert_eq!(script.wakers(), 0, "{what}");
         }
+    }
+
+    /// In the first poll, after a look at the clock that is an old one then. The time is that of the runtime.
+    fn a_sleep_whose_time_comes_while_its_waker_is_cloned_is_over(driver) {
+        let runtime = Rc::new(runtime(driver));
+        let (naps, far) = runtime.block_on(async {
+            time::pause();
+            // The wheel turns for this one, and the deadlines of the others are behind it.
+            let mut far: Wait = Box::pin(sleep(5 * LONG).map(|()| true));
+            assert!(poll(&mut far, Waker::noop()).is_pending());
+            (vec![sleep(LONG), sleep_until(Instant::now() + 2 * LONG)], far)
+        });
+        for nap in naps {
+            let mut nap: Wait = Box::pin(nap.map(|()| true));
+            let (script, same) = (Script::new(), runtime.clone());
+            script.clones.set(Some(Box::new(move || same.block_on(time::advance(LONG)))));
+            assert_eq!(poll(&mut nap, &script.waker()), Poll::Ready(true));
+            assert_eq!(script.wakers(), 0);
+        }
+        drop(far);
     }
 
     /// When it is cloned, and when it makes room for another one, in the middle of their polls.

@@ -135,13 +135,12 @@ impl Sleep {
             // It has fired.
             State::Waiting(_) => State::Over,
             State::New | State::Ahead => {
-                let timer = timers.set(deadline.into_std(), cx.waker().clone());
-                // Cloning the waker may run any code, also such as ends the runtime.
-                if timers.is_closed() {
-                    timers.cancel(timer);
+                let waker = cx.waker().clone();
+                // That may have run any code, also such as ends the runtime, or lets the time come.
+                if timers.is_closed() || timers.is_past(deadline.into_std()) {
                     return self.poll_free(cx);
                 }
-                State::Waiting(timer)
+                State::Waiting(timers.set(deadline.into_std(), waker))
             }
         };
         match self.state {

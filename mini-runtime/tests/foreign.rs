@@ -235,6 +235,30 @@ on_both_drivers! {
         drop(far);
     }
 
+    /// In the middle of waking those whose time has come by an earlier move.
+    fn a_waker_may_move_the_clock(driver) {
+        runtime(driver).block_on(async {
+            time::pause();
+            let script = Script::new();
+            script.wakes.set(Some(Box::new(|| {
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(pin!(time::advance(LONG)).poll(&mut cx).is_pending());
+            })));
+            let deadlines = [1, 2, 3].map(|number| sleep(number * LONG));
+            let mut naps = deadlines.map(|nap| -> Wait { Box::pin(nap.map(|()| true)) });
+            for nap in &mut naps {
+                assert!(poll(nap, &script.waker()).is_pending());
+            }
+            time::advance(LONG).await;
+            assert_eq!(script.woken.get(), 2);
+            time::advance(LONG).await;
+            assert_eq!(script.woken.get(), 3);
+            for mut nap in naps {
+                assert_eq!(poll(&mut nap, Waker::noop()), Poll::Ready(true));
+            }
+        });
+    }
+
     /// When it is cloned, and when it makes room for another one, in the middle of their polls.
     fn a_waker_may_use_the_listener_and_the_stream_that_it_waits_for(driver) {
         let runtime = runtime(driver);

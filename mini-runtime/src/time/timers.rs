@@ -100,10 +100,10 @@ impl Timers {
             return;
         }
         // One look at the clock: who begins to sleep meanwhile has a later deadline than this.
-        let now = self.clock.now();
-        self.fired_at.set(now);
+        self.fired_at.set(self.clock.now());
         loop {
-            let due = self.wheel.borrow_mut().pop_until(now);
+            // Who is woken may move the clock and fire, too: the wheel does not turn back after that.
+            let due = self.wheel.borrow_mut().pop_until(self.fired_at.get());
             match due {
                 Some(_) => wake(due),
                 None => return,

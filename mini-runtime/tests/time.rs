@@ -365,6 +365,30 @@ on_both_drivers! {
         });
     }
 
+    /// Whichever runs when it ticks: another one, or none.
+    fn an_interval_goes_by_the_clock_of_its_own_runtime(driver) {
+        let (own, other) = (runtime(driver), runtime(driver));
+        let nano = Duration::from_nanos(1);
+        let mut cx = Context::from_waker(Waker::noop());
+        for behavior in [MissedTickBehavior::Delay, MissedTickBehavior::Skip] {
+            let mut ticks = own.block_on(async {
+                time::pause();
+                interval(nano)
+            });
+            ticks.set_missed_tick_behavior(behavior);
+            // Meanwhile, the system's clock goes on, and this one stands.
+            assert!(ticks.poll_tick(&mut cx).is_ready());
+            own.block_on(time::advance(nano));
+            assert!(other.block_on(async { ticks.poll_tick(&mut cx).is_ready() }));
+            ticks.reset();
+            own.block_on(async {
+                time::advance(nano).await;
+                assert!(ticks.poll_tick(&mut cx).is_ready(), "{behavior:?}");
+                time::resume();
+            });
+        }
+    }
+
     /// Whoever waits already is woken, and told like whoever comes later: in another runtime, and in none.
     fn who_waits_for_a_sleep_whose_runtime_is_gone_is_told(driver) {
         let gone = runtime(driver);

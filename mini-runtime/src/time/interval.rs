@@ -19,7 +19,7 @@ pub enum MissedTickBehavior {
     Skip,
 }
 
-/// Ticks, a period apart.
+/// Ticks, a period apart. They go by the clock of the runtime in which it was made, as a [`Sleep`] does.
 #[derive(Debug)]
 pub struct Interval {
     next: Pin<Box<Sleep>>,
@@ -73,7 +73,7 @@ impl Interval {
 
     /// When the tick after that of `due` is, which is given now.
     fn after(&self, due: Instant) -> Option<Instant> {
-        let now = Instant::now();
+        let now = self.next.now();
         let next = due.checked_add(self.period)?;
         if now <= next {
             return Some(next);
@@ -91,7 +91,7 @@ impl Interval {
 
     /// Begins anew: the next tick comes a period from now.
     pub fn reset(&mut self) {
-        self.reset_to(Instant::now().checked_add(self.period));
+        self.reset_to(self.next.now().checked_add(self.period));
     }
 
     fn reset_to(&mut self, due: Option<Instant>) {

@@ -83,9 +83,14 @@ impl Sleep {
         Sleep { core, deadline: now.checked_add(duration), state }
     }
 
+    /// The time by which this goes, whichever runtime runs on this thread.
+    pub(super) fn now(&self) -> Instant {
+        Instant::from_std(self.core.timers.clock.now())
+    }
+
     /// Whether the time has come.
     pub fn is_elapsed(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline.into_std() <= self.core.timers.clock.now())
+        self.deadline.is_some_and(|deadline| deadline <= self.now())
     }
 
     /// The time at which this is ready. `None` if it never is.

@@ -5,12 +5,14 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
+use std::future::pending;
 use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::net;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
+use std::sync::mpsc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use futures::channel::oneshot;
 use futures::{AsyncReadExt as Polled, FutureExt};
 use mini_runtime::io::AsyncReadOwned;
 use mini_runtime::net::{TcpListener, TcpStream};
-use mini_runtime::task::JoinSet;
+use mini_runtime::task::{JoinSet, spawn_blocking};
 use mini_runtime::time::{self, Instant, sleep, sleep_until};
 use mini_runtime::{Builder, DriverKind, Handle, Runtime, spawn};
 
@@ -350,6 +352,30 @@ on_both_drivers! {
                 assert_eq!(descriptors(), before, "{what}: at {moment}");
             }
         }
+    }
+
+    /// The work that nobody waits for any more goes on, and has no use for it.
+    fn a_handle_that_is_dropped_gives_back_the_waker_of_who_has_waited(driver) {
+        let runtime = runtime(driver);
+        let script = Script::new();
+        let (send, receive) = oneshot::channel::<()>();
+        let (end, ends) = mpsc::channel::<()>();
+        let (remote, blocking, local) = runtime.block_on(async {
+            let blocking = spawn_blocking(move || _ = ends.recv());
+            (Handle::current().spawn(|| receive), blocking, spawn(pending::<()>()))
+        });
+        let waits: [Wait; 3] = [
+            Box::pin(remote.map(|ended| ended.is_ok())),
+            Box::pin(blocking.map(|ended| ended.is_ok())),
+            Box::pin(local.map(|ended| ended.is_ok())),
+        ];
+        for mut wait in waits {
+            assert!(poll(&mut wait, &script.waker()).is_pending());
+            assert_eq!(script.wakers(), 1);
+            drop(wait);
+            assert_eq!(script.wakers(), 0);
+        }
+        drop((send, end));
     }
 
     /// Two tasks have the same place and the same generation, each in its own runtime.

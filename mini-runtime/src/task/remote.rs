@@ -126,6 +126,17 @@ impl<T> RemoteHandle<T> {
     }
 }
 
+impl<T> Drop for RemoteHandle<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        let State::Waiting(waiting) = &mut *state else { return };
+        // Nobody waits any more. The work may go on for long, and would keep the waker, and whatever that owns.
+        let waiting = waiting.take();
+        drop(state);
+        drop(waiting);
+    }
+}
+
 impl<T> fmt::Debug for RemoteHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteHandle").finish_non_exhaustive()

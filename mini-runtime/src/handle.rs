@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::context;
 use crate::inbox::Inbox;
-use crate::task::remote::remote;
+use crate::task::remote::{assert_may_block, remote};
 use crate::task::{JoinError, RemoteHandle};
 
 /// Reaches a runtime from any thread.
@@ -71,6 +71,8 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
+        // Before anything is started.
+        assert_may_block();
         self.spawn(make).join()
     }
 }

@@ -117,9 +117,12 @@ on_both_drivers! {
         let runtime = runtime(driver);
         runtime.block_on(async {
             let handle = Handle::current();
-            let text = panic_text(|| drop(handle.block_on(|| async {})));
+            let started = Count::default();
+            let counts = started.clone();
+            let text = panic_text(|| drop(handle.block_on(move || async move { counts.add() })));
             assert!(text.contains("await the handle instead"), "{text}");
             handle.spawn(|| async {}).await.expect("no panic");
+            assert_eq!(started.get(), 0, "what cannot be waited for is not begun");
         });
     }
 

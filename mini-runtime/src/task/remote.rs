@@ -51,6 +51,16 @@ pub(crate) fn remote<T>() -> (Outcome<T>, RemoteHandle<T>) {
     (Outcome(shared.clone()), RemoteHandle(shared))
 }
 
+/// # Panics
+/// If this thread runs a runtime.
+#[track_caller]
+pub(crate) fn assert_may_block() {
+    assert!(
+        !context::is_entered(),
+        "this thread runs a runtime, which would be blocked: await the handle instead"
+    );
+}
+
 impl<T> Outcome<T> {
     pub(crate) fn set(self, result: Result<T, JoinError>) {
         self.0.finish(result);
@@ -110,10 +120,7 @@ impl<T> RemoteHandle<T> {
             }
         }
 
-        assert!(
-            !context::is_entered(),
-            "this thread runs a runtime, which would be blocked: await the handle instead"
-        );
+        assert_may_block();
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         loop {

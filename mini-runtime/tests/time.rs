@@ -19,9 +19,9 @@ use futures::future::join_all;
 use mini_runtime::io::AsyncReadOwned;
 use mini_runtime::spawn;
 use mini_runtime::task::yield_now;
+use mini_runtime::time::MissedTickBehavior::{Burst, Delay, Skip};
 use mini_runtime::time::{
-    self, Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout,
-    timeout_at,
+    self, Instant, interval, interval_at, sleep, sleep_until, timeout, timeout_at,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -344,9 +344,9 @@ on_both_drivers! {
         runtime(driver).block_on(async {
             time::pause();
             let cases = [
-                (MissedTickBehavior::Burst, [3500, 3500, 3500, 4000, 5000]),
-                (MissedTickBehavior::Delay, [3500, 4500, 5500, 6500, 7500]),
-                (MissedTickBehavior::Skip, [3500, 4000, 5000, 6000, 7000]),
+                (Burst, [3500, 3500, 3500, 4000, 5000]),
+                (Delay, [3500, 4500, 5500, 6500, 7500]),
+                (Skip, [3500, 4000, 5000, 6000, 7000]),
             ];
             for (behavior, expected) in cases {
                 let start = Instant::now();
@@ -365,12 +365,34 @@ on_both_drivers! {
         });
     }
 
+    /// By a fifth of a period, and by a whole one, which is when the next is due.
+    fn a_tick_that_is_late_is_followed_by_the_next_in_its_rhythm_or_after_a_period(driver) {
+        runtime(driver).block_on(async {
+            time::pause();
+            let cases = [
+                (1200, [(Burst, 2000), (Delay, 2200), (Skip, 2000)]),
+                (2000, [(Burst, 2000), (Delay, 3000), (Skip, 3000)]),
+            ];
+            for (late, next) in cases {
+                for (behavior, expected) in next {
+                    let mut ticks = interval(SECOND);
+                    ticks.set_missed_tick_behavior(behavior);
+                    let start = ticks.tick().await;
+                    time::advance(millis(late)).await;
+                    assert_eq!(ticks.tick().await, start + SECOND, "{behavior:?}");
+                    assert_eq!(ticks.tick().await, start + millis(expected), "{behavior:?}");
+                    assert_eq!(Instant::now(), start + millis(expected), "{behavior:?}");
+                }
+            }
+        });
+    }
+
     /// Whichever runs when it ticks: another one, or none.
     fn an_interval_goes_by_the_clock_of_its_own_runtime(driver) {
         let (own, other) = (runtime(driver), runtime(driver));
         let nano = Duration::from_nanos(1);
         let mut cx = Context::from_waker(Waker::noop());
-        for behavior in [MissedTickBehavior::Delay, MissedTickBehavior::Skip] {
+        for behavior in [Delay, Skip] {
             let mut ticks = own.block_on(async {
                 time::pause();
                 interval(nano)

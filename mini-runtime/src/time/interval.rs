@@ -13,7 +13,8 @@ pub enum MissedTickBehavior {
     /// Gives all of them, one right after the other, until it has caught up.
     #[default]
     Burst,
-    /// Gives one at once, and the next ones a period after the other from then on.
+    /// Gives one at once, and the next ones a period after the other from then on. There is never less time
+    /// than a period from when one is given to the next.
     Delay,
     /// Gives one at once, and goes on with the next one that is due in the old rhythm.
     Skip,
@@ -74,12 +75,8 @@ impl Interval {
     /// When the tick after that of `due` is, which is given now.
     fn after(&self, due: Instant) -> Option<Instant> {
         let now = self.next.now();
-        let next = due.checked_add(self.period)?;
-        if now <= next {
-            return Some(next);
-        }
         match self.behavior {
-            MissedTickBehavior::Burst => Some(next),
+            MissedTickBehavior::Burst => due.checked_add(self.period),
             MissedTickBehavior::Delay => now.checked_add(self.period),
             MissedTickBehavior::Skip => {
                 let late = now.duration_since(due).as_nanos() % self.period.as_nanos();

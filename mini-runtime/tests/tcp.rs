@@ -7,7 +7,7 @@ use std::net::{self, Shutdown};
 use std::time::Duration;
 
 use common::{descriptors, half, on_both_drivers, pair, poll_once, runtime, turns};
-use futures::{AsyncReadExt as PolledRead, AsyncWriteExt as PolledWrite, StreamExt};
+use futures::{AsyncReadExt as PolledRead, AsyncWriteExt as PolledWrite, FutureExt, StreamExt};
 use mini_runtime::io::{AsyncReadOwned, AsyncWriteOwned, IoBuf};
 use mini_runtime::net::{TcpListener, TcpSocket, TcpStream};
 use mini_runtime::task::spawn_blocking;
@@ -211,6 +211,21 @@ on_both_drivers! {
                 };
                 assert_eq!(futures::join!(reader, writer).0, b"hello", "way {way}");
             }
+        });
+    }
+
+    /// On both drivers, whether there are bytes or not.
+    fn a_poll_read_into_no_room_is_ready_at_once(driver) {
+        runtime(driver).block_on(async {
+            let (mut stream, mut peer) = half().await;
+            for bytes in [&b""[..], b"1"] {
+                peer.write_all(bytes).expect("there is room");
+                for _ in 0..3 {
+                    let read = PolledRead::read(&mut stream, &mut []).now_or_never();
+                    assert_eq!(read.expect("there is nothing to wait for").expect("connected"), 0);
+                }
+            }
+            assert_eq!(PolledRead::read(&mut stream, &mut [0; 8]).await.expect("connected"), 1);
         });
     }
 

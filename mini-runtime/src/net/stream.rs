@@ -143,6 +143,10 @@ impl Stream {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buffer.is_empty() {
+            // There is nothing to wait for. The kernel would wait for a byte all the same.
+            return Poll::Ready(Ok(0));
+        }
         let Some(readiness) = self.socket.readiness() else {
             return ready!(self.poll_reading(cx)).poll_read(&self.socket, cx, buffer);
         };

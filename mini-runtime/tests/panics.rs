@@ -3,9 +3,15 @@
 
 mod common;
 
+use std::any::Any;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
-use std::panic::panic_any;
+use std::io;
+use std::panic::{panic_any, resume_unwind};
 use std::task::{Context, Poll};
+use std::thread;
 
 use common::{Buffer, Count, OnDrop, half, on_both_drivers, poll_once, runtime, turns, waker};
 use conformance::panic_text;
@@ -258,4 +264,40 @@ fn an_error_that_is_no_panic_says_so() {
     let error = error.try_into_panic().expect_err("it is no panic");
     let text = panic_text(|| drop(error.into_panic()));
     assert!(text.contains("it was cancelled"), "{text}");
+}
+
+/// Threads share it, whatever was thrown, and `?` makes of it what others return.
+#[test]
+fn an_error_can_be_told_on_any_thread_and_as_any_error() {
+    fn told(error: JoinError) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Err(error)?
+    }
+
+    fn told_by_io(error: JoinError) -> io::Result<()> {
+        Err(error)?
+    }
+
+    let runtime = runtime(DriverKind::Auto);
+    let thrown = |payload: Box<dyn Any + Send>| {
+        let task = spawn(async { resume_unwind(payload) });
+        async { task.await.map(|never: Infallible| match never {}).expect_err("it panics") }
+    };
+    runtime.block_on(async {
+        // A cell is not to be shared, and is not looked at.
+        for payload in [Box::new("text") as Box<dyn Any + Send>, Box::new(Cell::new(7))] {
+            let error = thrown(payload).await;
+            let here = format!("{error} {error:?}");
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| assert_eq!(format!("{error} {error:?}"), here));
+                }
+            });
+        }
+        let error = told(thrown(Box::new("text")).await).expect_err("it is one");
+        assert_eq!(error.to_string(), "the task panicked: text");
+        let error = told_by_io(thrown(Box::new("text")).await).expect_err("it is one");
+        assert_eq!(error.to_string(), "the task panicked: text");
+        let inner = error.into_inner().expect("it is in there").downcast::<JoinError>();
+        assert!(inner.expect("it is one").is_panic());
+    });
 }

@@ -41,7 +41,7 @@ pub(crate) async fn addresses(to: impl ToSocketAddrs) -> io::Result<Addresses> {
         Target::Name(host, port) => {
             let looked_up = spawn_blocking(move || look_up(&host, port)).await;
             // It does not panic, and is cancelled only with the runtime.
-            looked_up.map_err(|error| io::Error::other(error.to_string()))?
+            looked_up?
         }
     }
 }

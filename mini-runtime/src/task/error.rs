@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::fmt;
+use std::io;
 
 /// Why a task has no output.
 ///
@@ -10,6 +11,11 @@ enum Why {
     Cancelled,
     Panicked(Box<dyn Any + Send>),
 }
+
+// SAFETY: who shares an error sees no more of its payload than `panic_text` does. That asks for the type, which
+// does not touch the payload, and reads it if it is text, which any number of threads may do at once. All else
+// takes the error, and so belongs to one thread.
+unsafe impl Sync for Why {}
 
 impl JoinError {
     pub(crate) fn cancelled() -> JoinError {
@@ -79,3 +85,9 @@ impl fmt::Debug for JoinError {
 }
 
 impl std::error::Error for JoinError {}
+
+impl From<JoinError> for io::Error {
+    fn from(error: JoinError) -> io::Error {
+        io::Error::other(error)
+    }
+}

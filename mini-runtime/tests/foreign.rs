@@ -5,7 +5,7 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io::Write;
 use std::mem::ManuallyDrop;
 use std::net;
@@ -376,6 +376,33 @@ on_both_drivers! {
             assert_eq!(script.wakers(), 0);
         }
         drop((send, end));
+    }
+
+    /// The task ends while the waker is cloned, and is queued once more: it has woken itself in its last poll.
+    fn a_handle_that_is_ready_leaves_no_waker_in_the_task(driver) {
+        // So few polls that the main future has its turn before the task is looked at again.
+        let built = Builder::new().driver(driver).run_budget(2).build();
+        let runtime = Rc::new(built.expect("descriptors are left"));
+        let probe = Probe::default();
+        let task = runtime.block_on(async {
+            let mut task = probe.clone();
+            let task = spawn(poll_fn(move |cx| {
+                let polled = Pin::new(&mut task).poll(cx);
+                cx.waker().wake_by_ref();
+                polled
+            }));
+            turns(2).await;
+            task
+        });
+        let mut wait: Wait = Box::pin(task.map(|ended| ended.is_ok()));
+        let (script, same) = (Script::new(), runtime.clone());
+        script.clones.set(Some(Box::new(move || {
+            probe.done.set(true);
+            same.block_on(turns(1));
+        })));
+        assert_eq!(poll(&mut wait, &script.waker()), Poll::Ready(true));
+        assert_eq!(script.wakers(), 0);
+        runtime.block_on(turns(2));
     }
 
     /// Two tasks have the same place and the same generation, each in its own runtime.

@@ -60,6 +60,8 @@ impl<T> Future for JoinHandle<T> {
             if task.state.get() != State::Done {
                 return Poll::Pending;
             }
+            // The task may be queued once more, and would drop it in the middle of the executor.
+            task.forget_joiner();
         }
         // SAFETY: the task is done, `T` is its output, and only its one handle takes that, once.
         let output = unsafe { task.take_output() };

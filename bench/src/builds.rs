@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::output::output;
 use crate::stats::quantile;
 
 const ROUNDS: usize = 3;
@@ -23,7 +24,7 @@ const BUILT: [(&str, &str); 2] = [
 /// Builds both in turns, and prints what it took.
 ///
 /// # Errors
-/// If one cannot be built.
+/// If one cannot be built, or nothing printed.
 pub fn run() -> io::Result<()> {
     let folder = TempDir::new()?;
     let mut crates = Vec::new();
@@ -42,11 +43,14 @@ pub fn run() -> io::Result<()> {
         took.sort_unstable_by(f64::total_cmp);
         quantile(&took, 0.5)
     });
+    let mut out = output();
     for (((name, _), crates), median) in BUILT.iter().zip(&crates).zip(medians) {
-        println!("{name}: a clean release build takes {median:.2} s, and has {crates} crates");
+        writeln!(
+            out,
+            "{name}: a clean release build takes {median:.2} s, and has {crates} crates"
+        )?;
     }
-    println!("mini-runtime takes {:.2} times as long as tokio", medians[0] / medians[1]);
-    Ok(())
+    writeln!(out, "mini-runtime takes {:.2} times as long as tokio", medians[0] / medians[1])
 }
 
 /// Makes a crate with one dependency, and fetches that.

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use crate::cpu;
 use crate::machine::Machine;
+use crate::output::output;
 use crate::report::{folder, short};
 use crate::rounds::wrong;
 use crate::rows::Row;
@@ -152,31 +153,40 @@ struct Line {
 /// longer runs is put into the folder `keep`, for `callgrind_annotate`.
 ///
 /// # Errors
-/// If no file can be written.
+/// If no file can be written, or nothing printed.
 pub fn run(rows: &[Row], peers: &[Peer], is_all: bool, keep: Option<&Path>) -> io::Result<()> {
     if let Some(keep) = keep {
         fs::create_dir_all(keep)?;
     }
+    let mut out = output();
     let mut counters = Vec::new();
     if Counter::Instructions.runs_here() {
         counters.push(Counter::Instructions);
     } else {
-        println!("Skipped: instructions. valgrind is missing, or does not run here.");
+        writeln!(out, "Skipped: instructions. valgrind is missing, or does not run here.")?;
     }
     match [Counter::Perf, Counter::Strace].into_iter().find(|counter| counter.runs_here()) {
         Some(counter) => counters.push(counter),
-        None => println!("Skipped: system calls. Neither perf nor strace runs here."),
+        None => writeln!(out, "Skipped: system calls. Neither perf nor strace runs here.")?,
     }
     cpu::pin(1);
     let mut lines = Vec::new();
     for row in rows {
         for counter in counters.iter().copied().filter(|counter| counter.has(*row)) {
             let peers = peers.iter().copied().filter(|peer| peer.has(*row));
-            let figures = peers.map(|peer| (peer, figure(counter, peer, *row, keep))).collect();
+            let mut figures = Vec::new();
+            for peer in peers {
+                // The others are counted all the same.
+                let counted = figure(counter, peer, *row, keep);
+                if let Err(error) = &counted {
+                    writeln!(out, "Skipped: {error}")?;
+                }
+                figures.push((peer, counted.ok().flatten()));
+            }
             let line = Line { row: *row, counter, figures };
-            println!("{}, {}", line.row.title(), line.counter.unit());
+            writeln!(out, "{}, {}", line.row.title(), line.counter.unit())?;
             for (peer, figure) in &line.figures {
-                println!("    {peer:<12} {:>10}", shown(*figure));
+                writeln!(out, "    {peer:<12} {:>10}", shown(*figure))?;
             }
             lines.push(line);
         }
@@ -187,7 +197,7 @@ pub fn run(rows: &[Row], peers: &[Peer], is_all: bool, keep: Option<&Path>) -> i
         let data = serde_json::to_string_pretty(&data(&lines, &machine)?)?;
         fs::write(folder().join("counts.json"), data + "\n")?;
         fs::write(folder().join("counts.md"), markdown(&lines, &machine))?;
-        println!("Written to bench/results: counts.json, counts.md");
+        writeln!(out, "Written to bench/results: counts.json, counts.md")?;
     }
     Ok(())
 }
@@ -196,8 +206,8 @@ fn shown(figure: Option<f64>) -> String {
     figure.map_or_else(|| "not counted".to_owned(), short)
 }
 
-/// What one operation takes. What went wrong, if so, is told, and the others are counted all the same.
-fn figure(counter: Counter, peer: Peer, row: Row, keep: Option<&Path>) -> Option<f64> {
+/// What one operation takes.
+fn figure(counter: Counter, peer: Peer, row: Row, keep: Option<&Path>) -> io::Result<Option<f64>> {
     let [few, many] = counter.operations(row);
     let keep = keep.filter(|_| counter == Counter::Instructions);
     let kept = keep.map(|folder| folder.join(format!("callgrind.out.{row}.{peer}")));
@@ -207,13 +217,8 @@ fn figure(counter: Counter, peer: Peer, row: Row, keep: Option<&Path>) -> Option
         Ok((more as f64 - less as f64) / (many - few) as f64)
     };
     let counted: io::Result<Vec<f64>> = (0..counter.times()).map(|_| once()).collect();
-    match counted.map_err(|error| wrong(peer, row, error)) {
-        Ok(figures) => Summary::of(&figures).map(|summary| summary.median),
-        Err(error) => {
-            println!("Skipped: {error}");
-            None
-        }
-    }
+    let figures = counted.map_err(|error| wrong(peer, row, error))?;
+    Ok(Summary::of(&figures).map(|summary| summary.median))
 }
 
 fn count(

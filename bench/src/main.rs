@@ -8,7 +8,7 @@
 //! | `load` | the client of the echo rows |
 //! | `worker` | a process for each measurement |
 //! | `rounds` | all runtimes in turns, several times over |
-//! | `stats`, `report`, `plot` | medians, and how they are shown |
+//! | `stats`, `report`, `plot`, `output` | medians, and how they are shown |
 //! | `counts` | instructions and system calls for each operation |
 //! | `builds` | how long a clean build takes, and of how many crates |
 
@@ -18,6 +18,7 @@ mod cpu;
 mod load;
 mod machine;
 mod micro;
+mod output;
 mod plot;
 mod report;
 mod rounds;
@@ -26,12 +27,13 @@ mod runtimes;
 mod stats;
 mod worker;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::output::output;
 use crate::rounds::Plan;
 use crate::rows::Row;
 use crate::runtimes::Peer;
@@ -116,6 +118,8 @@ fn peer(name: &str) -> Result<Peer, String> {
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // `bench | head -1`: there is nobody to be told anything.
+        Err(error) if output::is_unread(&error) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("bench: {error}");
             ExitCode::FAILURE
@@ -133,9 +137,14 @@ fn run(cli: Cli) -> io::Result<()> {
         None => {
             let plan = Plan::new(cli.what.rows(), cli.what.peers(), cli.quick, cli.rounds);
             let table = rounds::run(&plan)?;
-            report::print(&table);
-            if cli.what.is_all() && !cli.quick {
-                report::write(&table)?;
+            let is_kept = cli.what.is_all() && !cli.quick;
+            // Neither may cost the other: nobody need read the table to its end, and a file may not be writable.
+            let written = if is_kept { report::write(&table) } else { Ok(()) };
+            let mut out = output();
+            report::print(&mut out, &table)?;
+            written?;
+            if is_kept {
+                writeln!(out, "Written to bench/results: {}", report::FILES.join(", "))?;
             }
             Ok(())
         }

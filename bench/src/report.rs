@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
@@ -12,6 +12,9 @@ use crate::plot;
 use crate::rounds::{Line, Table};
 use crate::runtimes::Peer;
 use crate::stats::Summary;
+
+/// The files of a whole run.
+pub const FILES: [&str; 4] = ["latest.json", "table.md", "echo.svg", "operations.svg"];
 
 /// Where the files are.
 pub fn folder() -> PathBuf {
@@ -78,29 +81,33 @@ fn title(line: &Line) -> String {
     }
 }
 
-pub fn print(table: &Table) {
+/// Prints the table.
+///
+/// # Errors
+/// If `out` takes no more.
+pub fn print(out: &mut impl Write, table: &Table) -> io::Result<()> {
     let peers = peers(table);
     let width = table.lines.iter().map(|line| title(line).chars().count()).max().unwrap_or(0);
-    print!("{:width$}", "");
+    write!(out, "{:width$}", "")?;
     for peer in &peers {
-        print!(" {peer:>11}");
+        write!(out, " {peer:>11}")?;
     }
-    println!();
+    writeln!(out)?;
     for line in &table.lines {
-        print!("{:width$}", title(line));
+        write!(out, "{:width$}", title(line))?;
         for peer in &peers {
-            print!(" {:>11}", cell(line, *peer));
+            write!(out, " {:>11}", cell(line, *peer))?;
         }
-        println!();
+        writeln!(out)?;
     }
-    println!();
+    writeln!(out)?;
     for line in &table.lines {
         if let Some(verdict) = verdict(line) {
-            println!("{:width$}  {verdict}", title(line));
+            writeln!(out, "{:width$}  {verdict}", title(line))?;
         }
     }
-    println!("\n{}", legend(table));
-    println!("{}", Machine::here().describe());
+    writeln!(out, "\n{}", legend(table))?;
+    writeln!(out, "{}", Machine::here().describe())
 }
 
 fn legend(table: &Table) -> String {
@@ -117,11 +124,11 @@ pub fn write(table: &Table) -> io::Result<()> {
     fs::create_dir_all(&folder)?;
     let machine = Machine::here();
     let data = serde_json::to_string_pretty(&data(table, &machine)?)?;
-    fs::write(folder.join("latest.json"), data + "\n")?;
-    fs::write(folder.join("table.md"), markdown(table, &machine))?;
-    fs::write(folder.join("echo.svg"), plot::echo(table))?;
-    fs::write(folder.join("operations.svg"), plot::operations(table))?;
-    println!("Written to bench/results: latest.json, table.md, echo.svg, operations.svg");
+    let texts =
+        [data + "\n", markdown(table, &machine), plot::echo(table), plot::operations(table)];
+    for (file, text) in FILES.iter().zip(texts) {
+        fs::write(folder.join(file), text)?;
+    }
     Ok(())
 }
 

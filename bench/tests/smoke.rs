@@ -1,7 +1,9 @@
 //! Each runtime does each row, with so few operations that the figures mean nothing: what counts is that
 //! there are figures, and that the answers were right.
 
-use std::process::Command;
+use std::fs::File;
+use std::io;
+use std::process::{Command, Stdio};
 
 fn bench(row: &str) {
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
@@ -43,6 +45,36 @@ rows! {
     all_sleep_long_enough: "sleep",
     all_are_woken_by_another_thread: "wake",
     all_are_woken_by_a_storm: "wake-storm",
+}
+
+/// How a short run ends, and what it complains of, when its figures go there.
+fn printed_to(place: impl Into<Stdio>) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["--quick", "--rounds", "1", "--row", "yield", "--runtime", "mini-epoll"])
+        .stdout(place)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+        .wait_with_output()
+        .unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn who_reads_no_more_is_told_nothing() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let (status, complained) = printed_to(writer);
+    assert_eq!(status, Some(1));
+    assert!(!complained.contains("bench:") && !complained.contains("panicked"), "{complained}");
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let (status, complained) = printed_to(full);
+    assert_eq!(status, Some(1));
+    assert!(complained.starts_with("bench: what was measured cannot be printed: "), "{complained}");
 }
 
 #[test]

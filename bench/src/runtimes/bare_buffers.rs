@@ -87,7 +87,7 @@ struct Connection {
 
 pub fn echo(connections: usize) -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    announce(listener.local_addr()?);
+    announce(listener.local_addr()?)?;
     let mut all: Vec<Option<Connection>> = Vec::new();
     let mut closed = 0;
     let mut bytes = 0;

@@ -19,7 +19,7 @@ pub fn echo(connections: usize) -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
-    announce(listener.local_addr()?);
+    announce(listener.local_addr()?)?;
 
     let mut streams: Vec<Option<TcpStream>> = Vec::with_capacity(connections);
     let mut closed = 0;

@@ -35,7 +35,7 @@ pub(super) fn ring() -> io::Result<IoUring> {
 
 pub fn echo(connections: usize) -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    announce(listener.local_addr()?);
+    announce(listener.local_addr()?)?;
     // After an error, the kernel may still write to the buffers. So they are left to the end of the process.
     let mut all: ManuallyDrop<Vec<Option<Connection>>> = ManuallyDrop::default();
     let mut closed = 0;

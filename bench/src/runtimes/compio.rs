@@ -47,7 +47,7 @@ impl Runtime for Compio {
     fn echo(connections: usize) -> io::Result<u64> {
         Self::block_on(async |_| {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
-            announce(listener.local_addr()?);
+            announce(listener.local_addr()?)?;
             let mut tasks = Vec::with_capacity(connections);
             for _ in 0..connections {
                 let (stream, _) = listener.accept().await?;

@@ -45,7 +45,7 @@ impl Runtime for Glommio {
     fn echo(connections: usize) -> io::Result<u64> {
         Self::block_on(async |_| {
             let listener = TcpListener::bind("127.0.0.1:0")?;
-            announce(listener.local_addr()?);
+            announce(listener.local_addr()?)?;
             let mut tasks = Vec::with_capacity(connections);
             for _ in 0..connections {
                 let stream = listener.accept().await?;

@@ -23,7 +23,7 @@ async fn join<T>(handle: task::JoinHandle<T>) -> T {
 
 async fn serve(connections: usize) -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    announce(listener.local_addr()?);
+    announce(listener.local_addr()?)?;
     let mut tasks = Vec::with_capacity(connections);
     for _ in 0..connections {
         let (stream, _) = listener.accept().await?;

@@ -11,11 +11,12 @@ mod smol;
 mod tokio;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::micro;
+use crate::output::output;
 use crate::rows::Row;
 
 /// How much room each connection of an echo server has for what it reads. A message is smaller.
@@ -141,8 +142,9 @@ fn work<R: Runtime>(row: Row, operations: u64) -> io::Result<()> {
     if let Row::Echo(_) = row {
         return serve(row, R::echo);
     }
+    let mut out = output();
     for (metric, value) in micro::run::<R>(row, operations)? {
-        println!("{} {value}", metric.name());
+        writeln!(out, "{} {value}", metric.name())?;
     }
     Ok(())
 }
@@ -152,11 +154,10 @@ fn serve(row: Row, echo: impl FnOnce(usize) -> io::Result<u64>) -> io::Result<()
         return Err(io::Error::new(io::ErrorKind::Unsupported, "a bare loop can only echo"));
     };
     let bytes = echo(connections)?;
-    println!("served {bytes}");
-    Ok(())
+    writeln!(output(), "served {bytes}")
 }
 
 /// Tells the load generator where to connect to.
-fn announce(address: SocketAddr) {
-    println!("listening {address}");
+fn announce(address: SocketAddr) -> io::Result<()> {
+    writeln!(output(), "listening {address}")
 }

@@ -41,7 +41,7 @@ impl Runtime for Monoio {
     fn echo(connections: usize) -> io::Result<u64> {
         Self::block_on(async |_| {
             let listener = TcpListener::bind("127.0.0.1:0")?;
-            announce(listener.local_addr()?);
+            announce(listener.local_addr()?)?;
             let mut tasks = Vec::with_capacity(connections);
             for _ in 0..connections {
                 let (stream, _) = listener.accept().await?;

@@ -53,7 +53,7 @@ impl Runtime for Smol {
     fn echo(connections: usize) -> io::Result<u64> {
         Self::block_on(async |smol| {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
-            announce(listener.local_addr()?);
+            announce(listener.local_addr()?)?;
             let mut tasks = Vec::with_capacity(connections);
             for _ in 0..connections {
                 let (stream, _) = listener.accept().await?;

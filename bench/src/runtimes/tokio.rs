@@ -27,7 +27,7 @@ where
     F: Fn(TcpStream) -> JoinHandle<io::Result<u64>>,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    announce(listener.local_addr()?);
+    announce(listener.local_addr()?)?;
     let mut tasks = Vec::with_capacity(connections);
     for _ in 0..connections {
         let (stream, _) = listener.accept().await?;

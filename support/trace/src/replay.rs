@@ -37,6 +37,8 @@ pub enum End {
     Failed(String),
     /// It came to its end, and reports this error.
     Error(String),
+    /// It went on to this end, and only the first of so many events are shown.
+    Cut(usize, Box<End>),
 }
 
 impl Replay<'_> {
@@ -121,7 +123,10 @@ impl Replay<'_> {
                 }
             })
             .collect();
-        items.push(format!("<li class=\"rt-end\">{}</li>", escaped(&self.end.sentence())));
+        items.push(format!(
+            "<li class=\"rt-end\">{}</li>",
+            escaped(&self.end.sentence(records.len()))
+        ));
         items
     }
 }
@@ -134,18 +139,28 @@ impl End {
 
     fn name(&self) -> &'static str {
         match self {
+            End::Cut(_, end) => end.name(),
             End::Done => "done",
             End::Hung => "hung",
             End::Failed(_) | End::Error(_) => "failed",
         }
     }
 
-    fn sentence(&self) -> String {
+    /// What it says after so many events that were shown.
+    fn sentence(&self, shown: usize) -> String {
         match self {
             End::Done => "The program has come to its end.".into(),
             End::Hung => "Nothing happens any more: the program hangs.".into(),
             End::Failed(why) => format!("The program fails. {why}"),
             End::Error(why) => format!("The program ends with an error. {why}"),
+            End::Cut(all, end) => {
+                let end = match **end {
+                    // What goes round and round hangs as well.
+                    End::Hung => "The program does not end in time.".into(),
+                    ref end => end.sentence(shown),
+                };
+                format!("These were the first {shown} of {all} recorded events. {end}")
+            }
         }
     }
 }

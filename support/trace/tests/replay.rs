@@ -139,6 +139,27 @@ fn what_holds_in_the_end_is_no_matter_for_a_run_that_hangs() {
 }
 
 #[test]
+fn a_run_that_is_cut_says_what_is_left_out_and_is_held_to_nothing_at_its_end() {
+    let records = records(&[Event::TimerSet { timer: 1 }]);
+    let cut = |end| {
+        let html = html(&Replay { end: End::Cut(9, Box::new(end)), ..replay(&records) });
+        assert!(lines(&html, "{\"rule\"").is_empty(), "{html}");
+        [lines(&html, "{\"ev\""), lines(&html, "<li class=\"rt-end\"")].concat().join("\n")
+    };
+    assert_eq!(
+        cut(End::Done),
+        "{\"ev\":\"end\",\"how\":\"done\"}\n<li class=\"rt-end\">These were the first 1 of 9 recorded events. \
+         The program has come to its end.</li>"
+    );
+    // It may go round and round, and then there is always more that happens.
+    assert_eq!(
+        cut(End::Hung),
+        "{\"ev\":\"end\",\"how\":\"hung\"}\n<li class=\"rt-end\">These were the first 1 of 9 recorded events. \
+         The program does not end in time.</li>"
+    );
+}
+
+#[test]
 fn each_event_has_a_sentence() {
     let fd = 9;
     let (read, write) = (Direction::Read, Direction::Write);

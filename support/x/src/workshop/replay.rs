@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use trace::{Cast, End, Event, Record, Replay, read_copy, to_chrome_trace};
+use trace::{Cast, End, Record, Replay, read_copy, to_chrome_trace};
 
 use super::crates::Chapter;
 use super::manifest::Exercise;
@@ -34,6 +34,17 @@ struct Run {
     end: End,
     /// What it has printed, if it failed.
     said: String,
+}
+
+impl Run {
+    /// What the page has of it.
+    fn shown(&self) -> (&[Record], End) {
+        let end = self.end.clone();
+        match self.records.split_at_checked(STEPS) {
+            Some((first, [_, ..])) => (first, End::Cut(self.records.len(), Box::new(end))),
+            _ => (&self.records, end),
+        }
+    }
 }
 
 /// Records a test of an exercise, writes the page, and opens it where there is a browser. Returns
@@ -69,22 +80,18 @@ pub fn replay(
     };
     let folder = root.join("target/x/replay");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    let Some(mut run) = first_that_fails(&tests, &wanted, &folder.join("recording"))? else {
+    let course = Course { root, built: scratch.folder() };
+    let Some(run) = first_that_fails(&tests, &wanted, &folder, course)? else {
         say!("Nothing was recorded: there is nothing to show. `cargo x check` says what is wrong.");
         return Ok(false);
     };
-    run.said = in_exercises(&readable(&run.said), scratch.folder());
     say!("{} {}", verdict(&run.end), run.test);
-    for record in &mut run.records {
-        let file = in_checkout(&record.place.file, root);
-        record.place.file = file.into();
-    }
     if let Some(chrome) = chrome {
         write(chrome, &to_chrome_trace(&Cast::NAMELESS, &run.records))?;
         say!("{}: open it at https://ui.perfetto.dev", chrome.display());
     }
     let page = folder.join(format!("{}.html", exercise.id));
-    write(&page, &html(exercise, &run, root))?;
+    write(&page, &html(exercise, &run, course))?;
     say!("The run, step by step: {}", page.display());
     open(&page);
     Ok(true)
@@ -92,7 +99,13 @@ pub fn replay(
 
 /// Runs these tests up to the first that fails. If none does, it is the first of all. Those that have
 /// recorded nothing do not count.
-fn first_that_fails(tests: &Tests, names: &[String], file: &Path) -> Result<Option<Run>> {
+fn first_that_fails(
+    tests: &Tests,
+    names: &[String],
+    folder: &Path,
+    course: Course,
+) -> Result<Option<Run>> {
+    let file = &folder.join("recording");
     let mut passed = None;
     for name in names {
         // What an earlier one, or an earlier process, has left there.
@@ -107,7 +120,14 @@ fn first_that_fails(tests: &Tests, names: &[String], file: &Path) -> Result<Opti
             Verdict::Failed(said) if said.contains(HUNG) => (End::Hung, said),
             Verdict::Failed(said) => (End::Failed(panic_line(&said)), said),
         };
-        let run = Run { test: name.clone(), records: recorded(file)?, end, said };
+        let mut records = recorded(file)?;
+        for record in &mut records {
+            record.place.file = course.named(&record.place.file).into();
+        }
+        let said = in_exercises(&readable(&said), course.built);
+        // The page may be sent to somebody, whom the rest of the path does not concern.
+        let said = said.replace(&format!("{}/", course.root.display()), "");
+        let run = Run { test: name.clone(), records, end, said };
         if run.records.is_empty() {
             let what = format!("{} {name} (no runtime ran in it)", verdict(&run.end));
             say!("{}", styled(FAINT, what));
@@ -147,37 +167,44 @@ fn verdict(end: &End) -> &'static str {
         End::Done => "passed",
         End::Hung => "hung  ",
         End::Failed(_) | End::Error(_) => "failed",
+        End::Cut(_, end) => verdict(end),
     }
 }
 
-/// Names a file from the checkout. The compiler names one of the scratch workspace from there, and all
-/// others from the root.
-fn in_checkout(file: &str, root: &Path) -> String {
-    match Path::new(file).strip_prefix(root) {
-        Ok(inside) => inside.display().to_string(),
-        Err(_) if Path::new(file).is_absolute() => file.to_string(),
-        Err(_) => format!("exercises/{file}"),
+/// The checkout, and the scratch workspace in which its exercises were built.
+#[derive(Clone, Copy)]
+struct Course<'a> {
+    root: &'a Path,
+    built: &'a Path,
+}
+
+impl Course<'_> {
+    /// Names a file from the checkout. The compiler names one of the scratch workspace from there, and all
+    /// others from the root.
+    fn named(self, file: &str) -> String {
+        match Path::new(file).strip_prefix(self.root) {
+            Ok(inside) => inside.display().to_string(),
+            Err(_) if Path::new(file).is_absolute() => file.to_string(),
+            Err(_) => format!("exercises/{file}"),
+        }
+    }
+
+    /// What was in a file of this name when it was built. In `exercises`, it may read differently by now,
+    /// and a test always may.
+    fn text(self, name: &Path) -> Option<String> {
+        let path = match name.strip_prefix("exercises") {
+            Ok(inside) => self.built.join(inside),
+            Err(_) => self.root.join(name),
+        };
+        fs::read_to_string(path).ok()
     }
 }
 
-fn html(exercise: &Exercise, run: &Run, root: &Path) -> String {
-    let mut records = run.records.clone();
-    if records.len() > STEPS {
-        let left = records.len() - STEPS;
-        records.truncate(STEPS);
-        let text = format!("(There are {left} more events, which are left out here.)");
-        let last = records[STEPS - 1].clone();
-        records.push(Record { seq: STEPS, event: Event::Note { text }, ..last });
-    }
-    let source = |path: &Path| fs::read_to_string(root.join(path)).ok();
-    let replay = Replay {
-        title: &run.test,
-        command: None,
-        cast: Cast::NAMELESS,
-        skip: &[],
-        records: &records,
-        end: run.end.clone(),
-    };
+fn html(exercise: &Exercise, run: &Run, course: Course) -> String {
+    let (records, end) = run.shown();
+    let source = |path: &Path| course.text(path);
+    let replay =
+        Replay { title: &run.test, command: None, cast: Cast::NAMELESS, skip: &[], records, end };
     let piece = replay.to_html(source);
     let said = match run.said.trim() {
         "" => String::new(),
@@ -231,14 +258,35 @@ fn open(page: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+    use trace::{Event, Place};
 
     #[test]
     fn a_file_is_named_from_the_checkout() {
         let root = Path::new("/home/me/course");
-        let named = |file| in_checkout(file, root);
+        let course = Course { root, built: Path::new("/home/me/course/target/x/check") };
+        let named = |file| course.named(file);
         assert_eq!(named("05-executor/src/park.rs"), "exercises/05-executor/src/park.rs");
         assert_eq!(named("/home/me/course/chapters/04/src/a.rs"), "chapters/04/src/a.rs");
         assert_eq!(named("/rustc/library/core.rs"), "/rustc/library/core.rs");
+    }
+
+    #[test]
+    fn the_code_of_a_page_is_what_was_built_and_not_what_a_learner_has_made_of_it_since() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        write("exercises/05/src/a.rs", "new");
+        write("target/x/check/05/src/a.rs", "built");
+        write("chapters/04/src/a.rs", "the chapter's");
+        let course = Course { root: root.path(), built: &root.path().join("target/x/check") };
+        let text = |name| course.text(Path::new(name));
+        assert_eq!(text("exercises/05/src/a.rs").as_deref(), Some("built"));
+        assert_eq!(text("chapters/04/src/a.rs").as_deref(), Some("the chapter's"));
+        assert_eq!(text("/rustc/library/core.rs"), None);
     }
 
     #[test]
@@ -251,6 +299,25 @@ mod tests {
         assert_eq!(records[0].event, Event::Unpark);
         // It was taken away.
         assert!(recorded(file.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_page_ends_where_nobody_looks_any_more() {
+        let record = Record {
+            seq: 0,
+            at: Duration::ZERO,
+            thread: 0,
+            place: Place::new("a.rs", 1),
+            event: Event::Unpark,
+        };
+        let shown = |count| {
+            let records = vec![record.clone(); count];
+            let run = Run { test: String::new(), records, end: End::Done, said: String::new() };
+            let (records, end) = run.shown();
+            (records.len(), end)
+        };
+        assert_eq!(shown(STEPS), (STEPS, End::Done));
+        assert_eq!(shown(STEPS + 1), (STEPS, End::Cut(STEPS + 1, Box::new(End::Done))));
     }
 
     #[test]

@@ -37,14 +37,6 @@ impl Theme {
             Self::Dark => "dark",
         }
     }
-
-    /// What mdBook calls the theme.
-    fn class(self) -> &'static str {
-        match self {
-            Self::Light => "light",
-            Self::Dark => "navy",
-        }
-    }
 }
 
 /// Whether pages may run scripts.
@@ -78,6 +70,13 @@ impl View {
     /// A phone by night.
     pub const NARROW: Self =
         Self { theme: Theme::Dark, width: 360, scripts: Scripts::On, calm: false, paper: false };
+
+    /// The same by night, or by day.
+    #[must_use]
+    pub fn in_the_other_theme(self) -> Self {
+        let theme = if self.theme == Theme::Light { Theme::Dark } else { Theme::Light };
+        Self { theme, ..self }
+    }
 
     /// The name for sentences and files.
     pub fn name(&self) -> String {
@@ -249,10 +248,10 @@ impl Browser {
 
     /// Waits until all of the page is there.
     async fn settle(&self, view: View) -> Result<Option<String>> {
-        let class: String = self.call("settled", vec![]).await?;
-        let wanted = view.theme.class();
-        let is_right = class.split(' ').any(|name| name == wanted);
-        Ok((!is_right).then(|| format!("the theme is not {wanted}, but {class}")))
+        let is_dark: bool = self.call("settled", vec![]).await?;
+        let wanted = view.theme.scheme();
+        let is_right = is_dark == (view.theme == Theme::Dark);
+        Ok((!is_right).then(|| format!("the ground is not {wanted}")))
     }
 
     /// What has been logged since this was called last.

@@ -1,10 +1,12 @@
 // What the tests call in the page. It knows the page as a reader does: by what is on the screen.
 
-/** Waits until all of the page is there, and returns the classes of its root. */
+/** Waits until all of the page is there, and says whether its ground is a dark one. */
 async function settled() {
     await document.fonts.ready;
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    return document.documentElement.className;
+    const [red, green, blue, opacity = 1] =
+        getComputedStyle(document.documentElement).backgroundColor.match(/[\d.]+/g).map(Number);
+    return opacity > 0 && red + green + blue < 3 * 128;
 }
 
 /** What an element is called in a sentence. */
@@ -239,14 +241,20 @@ function panels(replay) {
     return Object.fromEntries(all.map(({ name }) => [name, change.has(name)]));
 }
 
-/** Lets the book's bar scroll away, so that it is in no picture of what is below it. */
+/** Lets the book's bar scroll away, so that it is in no picture of what is below it. Other pages have none. */
 function unpin() {
-    document.querySelector("#mdbook-menu-bar, #menu-bar").style.position = "static";
+    const bar = document.querySelector("#mdbook-menu-bar, #menu-bar");
+    if (bar !== null) bar.style.position = "static";
 }
 
 /** Scrolls an element to the middle of the window. */
 function bring(element) {
     element.scrollIntoView({ block: "center", behavior: "instant" });
+}
+
+/** Opens whatever a reader can open. */
+function openAll() {
+    document.querySelectorAll("details").forEach((details) => { details.open = true; });
 }
 
 /** Opens the list of steps of the n-th run. */

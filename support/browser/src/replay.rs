@@ -8,6 +8,7 @@ use serde_json::Value;
 use thirtyfour::{Key, WebElement};
 
 use crate::browser::{Browser, View};
+use crate::none;
 
 /// A run as the page tells it without a script.
 pub struct Run {
@@ -17,6 +18,8 @@ pub struct Run {
     stops: Vec<usize>,
     /// Which rules are broken, at which event's index, and what the badge then says.
     broken: Vec<(usize, String)>,
+    /// How it has ended: `done`, `failed` or `hung`.
+    end: String,
 }
 
 /// A replay on the page that is open.
@@ -99,7 +102,8 @@ impl Run {
             let (says, why) = (says.context("a rule says nothing")?, why.context("no reason")?);
             broken.push((index, format!("{says} Broken at event {seq}: {why}.")));
         }
-        Ok(Self { sentences, stops, broken })
+        let end = events.last().and_then(|event| event["how"].as_str()).context("no end")?;
+        Ok(Self { sentences, stops, broken, end: end.to_owned() })
     }
 
     fn steps(&self) -> usize {
@@ -125,6 +129,13 @@ impl Run {
             .filter(|(index, _)| *index < happened)
             .map(|(_, text)| text.as_str())
             .collect()
+    }
+}
+
+impl Replay {
+    /// How the run has ended, or the first of two: `done`, `failed` or `hung`.
+    pub fn end(&self) -> &str {
+        self.runs.first().map_or("", |run| &run.end)
     }
 }
 
@@ -155,6 +166,29 @@ pub async fn read_told(browser: &Browser) -> Result<(usize, Vec<String>)> {
         problems.extend(faults.into_iter().map(|fault| format!("replay {}: {fault}", n + 1)));
     }
     Ok((count, problems))
+}
+
+/// Does something with each replay of these pages, and returns how many there are.
+///
+/// # Errors
+/// If there is none, the browser does not answer, or anything is wrong with one.
+pub async fn each_of(
+    browser: &Browser,
+    base: &str,
+    pages: &[&str],
+    view: View,
+    act: impl AsyncFn(&Browser, &Replay) -> Result<Vec<String>>,
+) -> Result<usize> {
+    let mut problems = Vec::new();
+    let mut count = 0;
+    for page in pages {
+        let (replays, faults) = each(browser, base, page, view, &act).await?;
+        count += replays;
+        problems.extend(faults);
+    }
+    ensure!(count > 0, "there is no replay in {pages:?}");
+    none(&problems)?;
+    Ok(count)
 }
 
 /// Opens a page, does something with each of its replays, and returns how many there are and all that is

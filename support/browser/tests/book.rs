@@ -5,16 +5,10 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use browser::replay::{self, Replay};
-use browser::{Book, Browser, Scripts, Server, Theme, View, with_browser};
+use browser::{Book, Browser, Scripts, Server, View, none, with_browser};
 
 /// All of a page and its replays that is loaded, in bytes.
 const HEAVIEST: u64 = 300_000;
-
-/// Fails with all that was found, a line for each.
-fn none(problems: &[String]) -> Result<()> {
-    ensure!(problems.is_empty(), "{} faults:\n{}", problems.len(), problems.join("\n"));
-    Ok(())
-}
 
 /// Runs `act` for each replay of the book, and fails with all that it finds.
 fn each_replay(
@@ -24,25 +18,18 @@ fn each_replay(
 ) -> Result<()> {
     let book = Book::open()?;
     let server = Server::start(book.folder())?;
-    with_browser(async |browser| {
-        let mut problems = Vec::new();
-        let mut count = 0;
-        for page in book.pages_with_replays()? {
-            let (replays, faults) = replay::each(browser, &server.base(), page, view, &act).await?;
-            count += replays;
-            problems.extend(faults);
-        }
-        ensure!(count > 0, "the book has no replay");
-        println!("{count} replays {doing}, {}", view.name());
-        none(&problems)
-    })
+    let pages = book.pages_with_replays()?;
+    let count = with_browser(async |browser| {
+        replay::each_of(browser, &server.base(), &pages, view, act).await
+    })?;
+    println!("{count} replays {doing}, {}", view.name());
+    Ok(())
 }
 
 #[test]
 fn every_page_fits_its_window_and_complains_of_nothing() -> Result<()> {
     let book = Book::open()?;
     let server = Server::start(book.folder())?;
-    let opposite = |theme| if theme == Theme::Light { Theme::Dark } else { Theme::Light };
     with_browser(async |browser| {
         let mut problems = Vec::new();
         for view in [View::WIDE, View::NARROW] {
@@ -50,7 +37,7 @@ fn every_page_fits_its_window_and_complains_of_nothing() -> Result<()> {
                 let mut faults = browser.open(&server.base(), page, view).await?;
                 faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
                 browser.picture(page, view).await?;
-                faults.extend(browser.turn(View { theme: opposite(view.theme), ..view }).await?);
+                faults.extend(browser.turn(view.in_the_other_theme()).await?);
                 faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
                 faults.extend(browser.complaints(&server.base()).await?);
                 problems

@@ -52,6 +52,7 @@ fn what_is_wrong_with_a_page_is_seen() -> Result<()> {
             (Put("<img src='missing.png' alt=''>"), "status 404"),
             (Put("<img src='http://localhost:1/a.png' alt=''>"), "asks for http://localhost:1/"),
             (Put("<div style='width: 2000px'>wide</div>"), "px wide in a window of 360 px"),
+            (Put("<style>html { background: #fff !important }</style>"), "the ground is not dark"),
             (Put("<style>.rt-now { white-space: nowrap }</style>"), "rt-now"),
             (Put("<style>rt-replay .rt-bar { width: 500px }</style>"), "reaches out of rt-replay"),
         ] {

@@ -103,6 +103,13 @@ enum Verb {
         /// A part of the chapter's name.
         chapter: String,
     },
+    /// Makes pages as `replay` does, of runs of each exercise that fail, pass and hang.
+    #[command(hide = true)]
+    Pages {
+        /// The exercises: `04.1`.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
     /// Holds all exercises to what they promise.
     #[command(hide = true)]
     Verify {
@@ -188,6 +195,11 @@ fn run(verb: Verb) -> Result<bool> {
         Verb::Map { check: true } => check_map(&Tree::read(&root)?),
         Verb::Gen { check } => done(Workshop::read(&root)?.generate(check)),
         Verb::Plan { chapter } => done(Workshop::read_some(&root, &chapter)?.plan()),
+        Verb::Pages { ids } => {
+            let session = session()?;
+            let found: Result<Vec<_>> = ids.iter().map(|id| session.find(id)).collect();
+            done(workshop::pages(&session.workshop, &found?))
+        }
         Verb::Verify { chapter } => {
             done(Workshop::read_some(&root, chapter.as_deref().unwrap_or_default())?.verify())
         }

@@ -21,7 +21,7 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 
 pub use doctor::doctor;
-pub use replay::replay;
+pub use replay::{pages, replay};
 pub use session::Session;
 pub use watch::watch;
 

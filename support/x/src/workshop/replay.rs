@@ -6,16 +6,18 @@ use std::fs;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use trace::{Cast, End, Record, Replay, read_copy, to_chrome_trace};
 
-use super::crates::Chapter;
+use super::crates::{Chapter, Fill};
 use super::manifest::Exercise;
 use super::run::{Built, Tests, Verdict};
 use super::scratch::Scratch;
 use super::session::{HUNG, PATIENCE, Session, in_exercises, say_what_does_not_compile};
 use super::show::{FAINT, readable, say, styled};
+use super::{Workshop, verifier};
 
 /// How many steps a page shows. Whoever goes round and round makes more than anybody looks at.
 const STEPS: usize = 1_000;
@@ -81,7 +83,7 @@ pub fn replay(
     let folder = root.join("target/x/replay");
     fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let course = Course { root, built: scratch.folder() };
-    let Some(run) = first_that_fails(&tests, &wanted, &folder, course)? else {
+    let Some(run) = first_that_fails(&tests, &wanted, PATIENCE, &folder, course)? else {
         say!("Nothing was recorded: there is nothing to show. `cargo x check` says what is wrong.");
         return Ok(false);
     };
@@ -97,11 +99,66 @@ pub fn replay(
     Ok(true)
 }
 
+/// Makes pages as [`replay`] does, whatever the learner has written, and leaves no others: of each exercise one
+/// of a run that fails, one of a run that passes, and one of a run that hangs. The tests in a browser look at
+/// them.
+pub fn pages(workshop: &Workshop, exercises: &[(Chapter, Exercise)]) -> Result<()> {
+    let folder = workshop.root.join("target/x/pages");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("{} cannot be removed", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    exercises
+        .iter()
+        .try_for_each(|(chapter, exercise)| pages_of(workshop, chapter, exercise, &folder))
+}
+
+/// The starter, the chapter's own code and the planted bugs are run in turn, until there is a run of each kind.
+fn pages_of(
+    workshop: &Workshop,
+    chapter: &Chapter,
+    exercise: &Exercise,
+    folder: &Path,
+) -> Result<()> {
+    let root = &workshop.root;
+    // What `verify` has built there need not be built again.
+    let (home, workspace) = workshop.alone(chapter, "verify-0")?;
+    let target = home.join("target");
+    let verifier = verifier(Scratch::new(home.join("exercises")), &target);
+    let _lock = verifier.scratch.lock()?;
+    let course = Course { root, built: verifier.scratch.folder() };
+    let sound = [Fill::Starter, Fill::Reference].map(|fill| (fill, verifier.patience));
+    let bugs = exercise.mutants.iter().map(|bug| (Fill::Mutant(bug), verifier.impatience));
+    let mut ends = BTreeSet::new();
+    for (fill, patience) in sound.into_iter().chain(bugs) {
+        if ends.len() == 3 {
+            break;
+        }
+        let tests = verifier.built(chapter, &workspace, |other| match other.id == exercise.id {
+            true => fill,
+            false => Fill::Reference,
+        })?;
+        let run = first_that_fails(&tests, &exercise.tests, patience, folder, course)?;
+        let Some(run) = run else { continue };
+        let end = verdict(&run.end).trim();
+        if ends.insert(end) {
+            let page = folder.join(format!("{}-{end}.html", exercise.id));
+            write(&page, &html(exercise, &run, course))?;
+            say!("{}", page.display());
+        }
+    }
+    let ends = Vec::from_iter(ends);
+    ensure!(ends.len() == 3, "{} has no run of each kind, only: {}", exercise.id, ends.join(", "));
+    Ok(())
+}
+
 /// Runs these tests up to the first that fails. If none does, it is the first of all. Those that have
 /// recorded nothing do not count.
 fn first_that_fails(
     tests: &Tests,
     names: &[String],
+    patience: Duration,
     folder: &Path,
     course: Course,
 ) -> Result<Option<Run>> {
@@ -110,7 +167,7 @@ fn first_that_fails(
     for name in names {
         // What an earlier one, or an earlier process, has left there.
         recorded(file)?;
-        let (end, said) = match tests.run_recorded(name, PATIENCE, file)? {
+        let (end, said) = match tests.run_recorded(name, patience, file)? {
             Verdict::Skipped(why) => {
                 say!("{} {why}", styled(FAINT, "skipped"));
                 continue;
@@ -258,7 +315,6 @@ fn open(page: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use trace::{Event, Place};
 
     #[test]

@@ -136,7 +136,8 @@ impl Verifier<'_> {
         Ok(failing)
     }
 
-    fn built<'m>(
+    /// Builds the crate of a chapter, with `fill` deciding what stands in each exercise's place.
+    pub fn built<'m>(
         &self,
         chapter: &Chapter,
         workspace: &Files,

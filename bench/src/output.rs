@@ -1,4 +1,4 @@
-//! What is printed. It may go into a pipe, and who reads there may have enough of it before its end.
+//! What is printed. It may go into a pipe, and whoever reads there may have enough of it before its end.
 
 use std::error::Error;
 use std::fmt;

@@ -202,7 +202,7 @@ impl Builder {
 /// Dropping it drops the futures of all tasks that are not done, gives up what the kernel was asked for,
 /// and waits until the kernel has let go, and until the blocking work that was begun is done. Wakers that
 /// are still around then do nothing. Streams and sleeps that were taken out of it may be dropped later,
-/// anywhere on this thread. Who waits for one of them is woken, and told: a stream gives an error
+/// anywhere on this thread. Whoever waits for one of them is woken, and told: a stream gives an error
 /// (`ECANCELED`), and a sleep panics.
 pub struct Runtime {
     core: Rc<Core>,

@@ -53,7 +53,7 @@ fn the_environment_chooses_the_driver() {
     assert!(nonsense.contains(text) && nonsense.contains("InvalidInput"), "{nonsense}");
 }
 
-/// Where there is no ring, that is said in words to whoever has asked for one. Who has not gets epoll.
+/// Where there is no ring, that is said in words to whoever has asked for one. Whoever has not gets epoll.
 #[test]
 fn a_kernel_that_refuses_a_ring_is_served_by_epoll() {
     let faults = [

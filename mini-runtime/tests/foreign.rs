@@ -405,6 +405,20 @@ on_both_drivers! {
         runtime.block_on(turns(2));
     }
 
+    /// The stream stays, and nobody will ever wake who asks it.
+    fn a_stream_whose_runtime_is_gone_keeps_no_waker(driver) {
+        let script = Script::new();
+        let runtime = runtime(driver);
+        let (stream, _peer) = runtime.block_on(half());
+        runtime.block_on(async { assert!(stream.read(vec![0]).now_or_never().is_none()) });
+        drop(runtime);
+        let waker = script.waker();
+        let told = pin!(stream.readable()).poll(&mut Context::from_waker(&waker));
+        assert!(matches!(told, Poll::Ready(Err(_))), "{told:?}");
+        drop(waker);
+        assert_eq!(script.wakers(), 0);
+    }
+
     /// Two tasks have the same place and the same generation, each in its own runtime.
     fn an_operation_of_another_runtime_wakes_who_polls_it_and_no_namesake(driver) {
         let (one, two) = (runtime(driver), runtime(driver));

@@ -161,6 +161,21 @@ on_both_drivers! {
         });
     }
 
+    /// More than the kernel takes at once, and none of them has a byte, or room for one.
+    fn two_thousand_empty_buffers_do_not_hide_the_one_behind_them(driver) {
+        runtime(driver).block_on(async {
+            let (one, two) = pair().await;
+            let mut parts = vec![Vec::new(); 2000];
+            parts.push(b"x".to_vec());
+            assert_eq!(one.write_vectored(parts).await.0.expect("it is connected"), 1);
+            let mut rooms = vec![Vec::new(); 2000];
+            rooms.push(Vec::with_capacity(1));
+            let (read, rooms) = two.read_vectored(rooms).await;
+            assert_eq!(read.expect("it is connected"), 1);
+            assert_eq!(rooms.concat(), b"x");
+        });
+    }
+
     /// What `AsyncRead` has fetched ahead is read first, whichever way comes next.
     fn bytes_stay_in_order_when_the_style_changes(driver) {
         runtime(driver).block_on(async {

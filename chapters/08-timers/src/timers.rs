@@ -105,7 +105,7 @@ impl Timers {
     /// [`Park`]: ch05_executor::Park
     pub fn fire(&self) {
         // ANCHOR: fire_body
-        // One look at the clock: who begins to sleep meanwhile has a later deadline than this.
+        // One look at the clock: whoever begins to sleep meanwhile has a later deadline than this.
         let now = self.clock.now();
         while let Some((key, waker)) = self.pop_until(now) {
             emit!(Event::TimerFire { timer: key.id });

@@ -233,7 +233,7 @@ impl Driver {
     // ANCHOR: reap
     /// Takes out all completions.
     fn reap(&self) {
-        // One at a time, with nothing borrowed: who is woken may submit again.
+        // One at a time, with nothing borrowed: whoever is woken may submit again.
         while let Some(completion) = self.next_completion() {
             self.count(|counts| counts.completions += 1);
             if completion.user_data() == NOBODY {

@@ -1,4 +1,4 @@
-//! The cooperative budget: who finds everything ready gives the thread back nevertheless.
+//! The cooperative budget: whoever finds everything ready gives the thread back nevertheless.
 
 mod common;
 

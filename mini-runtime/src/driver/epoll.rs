@@ -123,7 +123,7 @@ impl Epoll {
         Ok((key, readiness))
     }
 
-    /// Ends a registration. Who waits is forgotten, and not woken.
+    /// Ends a registration. Whoever waits is forgotten, and not woken.
     pub(crate) fn remove(&self, key: Key, fd: BorrowedFd<'_>) {
         // It is registered, so the kernel has nothing to object to.
         let removed = epoll::delete(&self.epoll, fd);
@@ -132,7 +132,7 @@ impl Epoll {
         drop(source);
     }
 
-    /// The runtime goes. Who waits for a report is told that none will come, and so is who asks later.
+    /// The runtime goes. Whoever waits for a report is told that none will come, and so is whoever asks later.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
         let sources: Vec<_> =
@@ -156,7 +156,7 @@ impl Epoll {
         reports.clear();
         reports.reserve(REPORTS);
         let waited = epoll::wait(&self.epoll, spare_capacity(&mut reports), timeout.as_ref());
-        // Out of the cell meanwhile: who is woken may run any code.
+        // Out of the cell meanwhile: whoever is woken may run any code.
         for report in &reports {
             self.hear(report.data.u64(), report.flags);
         }
@@ -266,6 +266,7 @@ impl Readiness {
             return context::poll_allowance(cx).map(Ok);
         }
         if self.is_closed.get() {
+            drop(side.waiting.take());
             return Poll::Ready(Err(Errno::CANCELED.into()));
         }
         Poll::Pending

@@ -20,25 +20,23 @@ pub(crate) trait Bufs: Unpin + 'static {
 
     fn all(&mut self) -> &mut [Self::Buf];
 
-    /// Writes down where the bytes are.
+    /// Writes down where the bytes are. Empty buffers are left out: they have none.
     fn bytes(&mut self, pieces: &mut Vec<Piece>) {
         let piece = |buf: &mut Self::Buf| Piece {
             start: buf.as_ptr().cast_mut(),
             length: buf.bytes_init(),
         };
-        pieces.clear();
-        pieces.extend(self.all().iter_mut().take(MAX_PIECES).map(piece));
+        write_down(self.all().iter_mut().map(piece), pieces);
     }
 
-    /// Writes down where the room is.
+    /// Writes down where the room is. Buffers without room are left out.
     fn rooms(&mut self, pieces: &mut Vec<Piece>)
     where
         Self::Buf: IoBufMut,
     {
         let piece =
             |buf: &mut Self::Buf| Piece { start: buf.as_mut_ptr(), length: buf.bytes_total() };
-        pieces.clear();
-        pieces.extend(self.all().iter_mut().take(MAX_PIECES).map(piece));
+        write_down(self.all().iter_mut().map(piece), pieces);
     }
 
     /// Says that so many bytes were written to the rooms.
@@ -57,6 +55,11 @@ pub(crate) trait Bufs: Unpin + 'static {
             left -= length;
         }
     }
+}
+
+fn write_down(all: impl Iterator<Item = Piece>, pieces: &mut Vec<Piece>) {
+    pieces.clear();
+    pieces.extend(all.filter(|piece| piece.length > 0).take(MAX_PIECES));
 }
 
 impl<B: IoBuf> Bufs for Vec<B> {

@@ -1,7 +1,7 @@
 //! Sockets. The names are those of tokio.
 //!
 //! A socket belongs to the runtime in which it was made. It can be dropped anywhere on its thread, also when
-//! the runtime is gone. Who still waits for it then is told by an error, `ECANCELED`, and so is who begins to
+//! the runtime is gone. Whoever still waits for it then is told by an error, `ECANCELED`, and so is whoever begins to
 //! wait.
 //!
 //! On a ring, a read that is dropped may take bytes with it: each function says under "Cancel safety" what

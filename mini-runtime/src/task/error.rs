@@ -12,7 +12,7 @@ enum Why {
     Panicked(Box<dyn Any + Send>),
 }
 
-// SAFETY: who shares an error sees no more of its payload than `panic_text` does. That asks for the type, which
+// SAFETY: whoever shares an error sees no more of its payload than `panic_text` does. That asks for the type, which
 // does not touch the payload, and reads it if it is text, which any number of threads may do at once. All else
 // takes the error, and so belongs to one thread.
 unsafe impl Sync for Why {}

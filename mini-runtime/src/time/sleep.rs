@@ -23,7 +23,7 @@ use crate::slab::Key;
 ///
 /// # Panics
 /// If it is polled after its runtime was dropped, unless its deadline has come: nobody would ever wake who
-/// waits for it. Who waits already when the runtime is dropped is woken to learn it.
+/// waits for it. Whoever waits already when the runtime is dropped is woken to learn it.
 ///
 /// # Cancel safety
 /// Dropping it takes the deadline back.

@@ -99,10 +99,10 @@ impl Timers {
         if self.wheel.borrow().len() == 0 {
             return;
         }
-        // One look at the clock: who begins to sleep meanwhile has a later deadline than this.
+        // One look at the clock: whoever begins to sleep meanwhile has a later deadline than this.
         self.fired_at.set(self.clock.now());
         loop {
-            // Who is woken may move the clock and fire, too: the wheel does not turn back after that.
+            // Whoever is woken may move the clock and fire, too: the wheel does not turn back after that.
             let due = self.wheel.borrow_mut().pop_until(self.fired_at.get());
             match due {
                 Some(_) => wake(due),

@@ -90,6 +90,7 @@ pub(crate) fn wake_here(task: TaskName) -> bool {
 // ANCHOR_END: wake_here
 
 /// Whether the task that is being polled may have more in this poll.
+#[inline(always)]
 pub(crate) fn has_allowance() -> bool {
     try_with(|core| core.executor.can_spend()).unwrap_or(true)
 }

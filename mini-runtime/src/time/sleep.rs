@@ -13,6 +13,7 @@ use super::Instant;
 use crate::context;
 use crate::runtime::Core;
 use crate::slab::Key;
+use crate::task::clone_of;
 
 /// A future that is ready when its deadline has come, never before.
 ///
@@ -127,7 +128,7 @@ impl Sleep {
             State::New if self.is_elapsed() => State::Over,
             State::Ahead if timers.is_past(deadline.into_std()) => State::Over,
             // At every poll, because the task may be another one than last time.
-            State::Waiting(timer) if timers.replace(timer, cx.waker().clone()) => {
+            State::Waiting(timer) if timers.replace(timer, clone_of(cx.waker())) => {
                 return Poll::Pending;
             }
             // The wheel tells nobody any more, but the time may have come all the same.
@@ -140,7 +141,7 @@ impl Sleep {
             // It has fired.
             State::Waiting(_) => State::Over,
             State::New | State::Ahead => {
-                let waker = cx.waker().clone();
+                let waker = clone_of(cx.waker());
                 // That may have run any code, also such as ends the runtime, or lets the time come.
                 if timers.is_closed() || timers.is_past(deadline.into_std()) {
                     return self.poll_free(cx);

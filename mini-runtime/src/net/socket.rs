@@ -202,18 +202,8 @@ impl Socket {
         self: &Rc<Self>,
         buffer: &mut [u8],
     ) -> io::Result<(usize, Option<SocketAddrAny>)> {
-        loop {
-            match self.try_recv_from(buffer, RecvFlags::PEEK) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.ready(Direction::Read).await?;
-                }
-                result => {
-                    // It is there the next time, too.
-                    context::allowance().await;
-                    return result;
-                }
-            }
-        }
+        let look = || self.try_recv_from(buffer, RecvFlags::PEEK);
+        peek(look, async || self.ready(Direction::Read).await).await
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -256,6 +246,23 @@ impl Socket {
         }
         // SAFETY: the descriptor is ours, and is dropped nowhere else: that `has_fd` was set says so.
         Some(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) })
+    }
+}
+
+/// Looks at what is there as soon as something is, and leaves it there.
+pub(super) async fn peek<T>(
+    mut look: impl FnMut() -> io::Result<T>,
+    ready: impl AsyncFn() -> io::Result<()>,
+) -> io::Result<T> {
+    loop {
+        match look() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready().await?,
+            result => {
+                // It is there the next time, too.
+                context::allowance().await;
+                return result;
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use rustix::net::{RecvFlags, SendAncillaryBuffer};
 
 use super::polled::{Reading, Writing};
-use super::socket::Owner;
+use super::socket::{Owner, peek};
 use crate::cell::poll_borrow;
 use crate::context;
 use crate::driver::epoll::Direction;
@@ -97,16 +97,7 @@ impl Stream {
     }
 
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.try_peek(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable().await?,
-                result => {
-                    // It is there the next time, too.
-                    context::allowance().await;
-                    return result;
-                }
-            }
-        }
+        peek(|| self.try_peek(buffer), async || self.readable().await).await
     }
 
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {

@@ -49,13 +49,17 @@ pub fn run(body: impl FnOnce(Version) -> Result<(), Box<dyn Error>>) -> ExitCode
             return ExitCode::from(2);
         }
     };
+    let patience = match version {
+        Version::Failing => PATIENCE,
+        Version::Mended => DEADLINE,
+    };
     let recording = Recording::new();
     let _attached = recording.attach();
     replay::copy_if_asked(&recording);
     let (done, is_done) = channel::<()>();
     let watcher = recording.clone();
     thread::spawn(move || {
-        if let Some(why) = watch(&watcher, version, &is_done) {
+        if let Some(why) = watch(&watcher, patience, &is_done) {
             let hang = trace::explain(&watcher.records(), watcher.elapsed());
             // Nothing can be done for a terminal that is gone.
             let _ = write!(std::io::stderr(), "{why}\n{hang}");
@@ -75,19 +79,16 @@ pub fn run(body: impl FnOnce(Version) -> Result<(), Box<dyn Error>>) -> ExitCode
 }
 
 /// Waits until the demo has ended, or hangs: then says what is wrong with it.
-fn watch(recording: &Recording, version: Version, is_done: &Receiver<()>) -> Option<String> {
+fn watch(recording: &Recording, patience: Duration, is_done: &Receiver<()>) -> Option<String> {
     loop {
         let (silence, elapsed) = (recording.silence(), recording.elapsed());
-        if version == Version::Failing && silence >= PATIENCE {
-            return Some(format!("Nothing has happened for {PATIENCE:?}."));
+        if silence >= patience {
+            return Some(format!("Nothing has happened for {patience:?}."));
         }
         if elapsed >= DEADLINE {
             return Some(format!("Still running after {DEADLINE:?}."));
         }
-        let rest = match version {
-            Version::Failing => (PATIENCE - silence).min(DEADLINE - elapsed),
-            Version::Mended => DEADLINE - elapsed,
-        };
+        let rest = (patience - silence).min(DEADLINE - elapsed);
         if is_done.recv_timeout(rest) == Err(RecvTimeoutError::Disconnected) {
             return None;
         }

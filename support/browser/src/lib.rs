@@ -3,6 +3,7 @@
 //! - [`Book`] knows the pages, and what they weigh.
 //! - [`Server`] serves them on the loopback interface. Tests that break a page do it here.
 //! - [`Browser`] opens a page in a [`View`] and says what the page complains of.
+//! - [`pages`] holds what every page has to keep.
 //! - [`replay`] walks through the replays of a page by real keys.
 //!
 //! Nothing here fails at the first fault. Each look at a page gives a list of sentences that name what
@@ -12,6 +13,7 @@
 
 mod book;
 mod browser;
+pub mod pages;
 pub mod replay;
 mod server;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
 use browser::replay::{self, Replay};
-use browser::{Book, Browser, Scripts, Server, View, none, with_browser};
+use browser::{Book, Browser, Server, View, none, pages, with_browser};
 
 /// All of a page and its replays that is loaded, in bytes.
 const HEAVIEST: u64 = 300_000;
@@ -31,22 +31,10 @@ fn every_page_fits_its_window_and_complains_of_nothing() -> Result<()> {
     let book = Book::open()?;
     let server = Server::start(book.folder())?;
     with_browser(async |browser| {
-        let mut problems = Vec::new();
-        for view in [View::WIDE, View::NARROW] {
-            for page in book.pages() {
-                let mut faults = browser.open(&server.base(), page, view).await?;
-                faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
-                browser.picture(page, view).await?;
-                faults.extend(browser.turn(view.in_the_other_theme()).await?);
-                faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
-                faults.extend(browser.complaints(&server.base()).await?);
-                problems
-                    .extend(faults.iter().map(|fault| format!("{page}, {}: {fault}", view.name())));
-            }
-        }
-        println!("{} pages, wide and narrow, light and dark", book.pages().len());
-        none(&problems)
-    })
+        pages::fit(browser, &server.base(), book.pages(), async |_| Ok(Vec::new())).await
+    })?;
+    println!("{} pages, wide and narrow, light and dark", book.pages().len());
+    Ok(())
 }
 
 #[test]
@@ -70,22 +58,10 @@ fn every_page_opens_from_a_file() -> Result<()> {
 fn without_scripts_every_page_is_read_and_every_run_is_told() -> Result<()> {
     let book = Book::open()?;
     let server = Server::start(book.folder())?;
-    with_browser(async |browser| {
-        let view = View { scripts: Scripts::Off, ..View::NARROW };
-        let mut problems = Vec::new();
-        let mut runs = 0;
-        for page in book.pages() {
-            let mut faults = browser.open(&server.base(), page, view).await?;
-            faults.extend(browser.call::<Vec<String>>("unreadable", vec![]).await?);
-            let (told, missing) = replay::read_told(browser).await?;
-            faults.extend(missing);
-            faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
-            runs += told;
-            problems.extend(faults.iter().map(|fault| format!("{page}: {fault}")));
-        }
-        println!("{runs} runs told without scripts");
-        none(&problems)
-    })
+    let told =
+        with_browser(async |browser| pages::tell(browser, &server.base(), book.pages()).await)?;
+    println!("{} runs told without scripts", told.iter().sum::<usize>());
+    Ok(())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use browser::replay::{self, Replay};
-use browser::{Browser, Scripts, View, none, with_browser};
+use browser::{Browser, View, pages, with_browser};
 
 /// The pages that `cargo x pages` has made.
 struct Pages {
@@ -53,44 +53,23 @@ fn each_page(
 fn every_page_fits_its_window_and_complains_of_nothing() -> Result<()> {
     let pages = Pages::find()?;
     with_browser(async |browser| {
-        let mut problems = Vec::new();
-        for view in [View::WIDE, View::NARROW] {
-            for page in pages.names() {
-                let mut faults = browser.open(&pages.base, page, view).await?;
-                faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
-                browser.picture(page, view).await?;
-                browser.call::<()>("openAll", vec![]).await?;
-                faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
-                faults.extend(browser.turn(view.in_the_other_theme()).await?);
-                faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
-                faults.extend(browser.complaints(&pages.base).await?);
-                problems
-                    .extend(faults.iter().map(|fault| format!("{page}, {}: {fault}", view.name())));
-            }
-        }
-        println!("{} pages of exercises, wide and narrow, light and dark", pages.names.len());
-        none(&problems)
-    })
+        pages::fit(browser, &pages.base, &pages.names, async |browser| {
+            browser.call::<()>("openAll", vec![]).await?;
+            browser.call::<Vec<String>>("tooWide", vec![]).await
+        })
+        .await
+    })?;
+    println!("{} pages of exercises, wide and narrow, light and dark", pages.names.len());
+    Ok(())
 }
 
 #[test]
 fn without_scripts_every_run_is_told() -> Result<()> {
     let pages = Pages::find()?;
-    with_browser(async |browser| {
-        let view = View { scripts: Scripts::Off, ..View::NARROW };
-        let mut problems = Vec::new();
-        for page in pages.names() {
-            let mut faults = browser.open(&pages.base, page, view).await?;
-            faults.extend(browser.call::<Vec<String>>("unreadable", vec![]).await?);
-            let (told, missing) = replay::read_told(browser).await?;
-            ensure!(told == 1, "{page} tells {told} runs");
-            faults.extend(missing);
-            faults.extend(browser.call::<Vec<String>>("tooWide", vec![]).await?);
-            problems.extend(faults.iter().map(|fault| format!("{page}: {fault}")));
-        }
-        println!("{} pages of exercises told without scripts", pages.names.len());
-        none(&problems)
-    })
+    let told = with_browser(async |browser| pages::tell(browser, &pages.base, &pages.names).await)?;
+    ensure!(told.iter().all(|runs| *runs == 1), "{:?} tell {told:?} runs", pages.names);
+    println!("{} pages of exercises told without scripts", told.len());
+    Ok(())
 }
 
 #[test]
